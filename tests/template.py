@@ -1,0 +1,35 @@
+"""The template as git would hand it on: what is tracked or would be, never what lies about in a working copy.
+
+`python tests/template.py DIRECTORY` writes it there; the tests use the functions.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def git(*arguments: str | Path, cwd: Path = ROOT, env: dict[str, str] | None = None) -> str:
+    """Run git and return what it prints."""
+    # Inside a git hook these name the repository and the index of the hook.
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    done = subprocess.run(["git", *arguments], cwd=cwd, env=clean | (env or {}), check=True, stdout=subprocess.PIPE)
+    return done.stdout.decode().strip()
+
+
+def export(target: Path) -> None:
+    """Write the working copy there, with edits and new files, without what git ignores."""
+    with tempfile.TemporaryDirectory() as directory:
+        # An index of our own: git decides what belongs to the template, and the developer's index stays as it is.
+        index = {"GIT_INDEX_FILE": str(Path(directory, "index"))}
+        git("add", "--all", env=index)
+        git("checkout-index", "--all", f"--prefix={target.resolve()}/", env=index)
+
+
+if __name__ == "__main__":
+    export(Path(sys.argv[1]))
