@@ -1,0 +1,89 @@
+"""How Alembic reaches the database: with the application's settings, one process at a time."""
+
+import asyncio
+import time
+from contextlib import AbstractContextManager, nullcontext
+from logging.config import fileConfig
+from typing import Final
+
+from alembic import context
+from alembic.operations import MigrationScript
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
+from sqlalchemy import Connection, func, select, text
+from sqlalchemy.exc import DBAPIError
+
+from app.config import Settings, get_settings
+from app.database import create_engine
+from app.discovery import modules
+from app.models.base import Base
+
+# Any number will do, so long as nobody else on this database uses it for an advisory lock of his own.
+MIGRATION_LOCK: Final = 4_617_315_517_961_601
+# Longer than this no migration waits for a table: behind a waiting ALTER TABLE every query queues up.
+LOCK_TIMEOUT: Final = "5s"
+
+settings: Settings = context.config.attributes.get("settings") or get_settings()
+if "settings" not in context.config.attributes and context.config.config_file_name:
+    fileConfig(context.config.config_file_name, disable_existing_loggers=False)
+list(modules("app.models"))  # each model registers itself with the metadata when it is imported
+
+
+def number_revision(_context: MigrationContext, _revision: object, directives: list[MigrationScript]) -> None:
+    """Call the next one 0002, not 3f9a…: the order shows in the folder, and two that collide show in review."""
+    if directives:
+        newest = ScriptDirectory.from_config(context.config).get_current_head()
+        directives[0].rev_id = f"{int(newest or 0) + 1:04}"
+
+
+def run(connection: Connection) -> None:
+    """Run what was asked for while nobody else migrates this database."""
+    # Asked for again and again rather than waited for: a transaction that waits would hold a snapshot,
+    # for which a CREATE INDEX CONCURRENTLY of the one who has the lock would wait in turn.
+    while not connection.scalar(select(func.pg_try_advisory_lock(MIGRATION_LOCK))):
+        connection.rollback()
+        time.sleep(0.1)
+    connection.execute(text(f"SET lock_timeout = '{LOCK_TIMEOUT}'"))
+    connection.commit()
+    context.configure(
+        connection=connection,
+        target_metadata=Base.metadata,
+        compare_type=True,
+        compare_server_default=True,
+        process_revision_directives=number_revision,
+    )
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+async def run_online() -> None:
+    engine = create_engine(settings)
+    try:
+        connection = await engine.connect()
+    except (OSError, DBAPIError, ValueError) as error:
+        reason = getattr(error, "orig", None) or error
+        raise CommandError(f"The database of DATABASE_URL cannot be used: {reason}") from error
+    try:
+        await connection.run_sync(run)
+    finally:
+        await connection.close()
+        await engine.dispose()
+
+
+def development_server() -> AbstractContextManager[None]:
+    """The embedded PostgreSQL while it is needed, if it is the one that the settings name."""
+    if settings.environment != "development":
+        return nullcontext()
+    from tools.embedded_postgres import serving  # noqa: PLC0415  # not there in production
+
+    return serving(settings.dsn)
+
+
+if context.is_offline_mode():
+    context.configure(dialect_name="postgresql", target_metadata=Base.metadata, literal_binds=True)
+    with context.begin_transaction():
+        context.run_migrations()
+else:
+    with development_server():
+        asyncio.run(run_online())

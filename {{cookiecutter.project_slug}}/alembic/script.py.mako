@@ -1,0 +1,27 @@
+"""${message.rstrip(".").capitalize()}.
+
+What it does, why it is safe on a live table, how it goes back: write it here, for the reviewer
+and for whoever is awake when it runs.
+
+Revision: ${up_revision}
+Follows: ${down_revision | comma,n}
+Date: ${create_date.date()}
+"""
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+from alembic import op
+${imports if imports else ""}
+revision: str = ${repr(up_revision)}
+down_revision: str | Sequence[str] | None = ${repr(down_revision)}
+branch_labels: str | Sequence[str] | None = ${repr(branch_labels)}
+depends_on: str | Sequence[str] | None = ${repr(depends_on)}
+
+
+def upgrade() -> None:
+    ${upgrades if upgrades else "pass"}
+
+
+def downgrade() -> None:
+    ${downgrades if downgrades else "pass"}

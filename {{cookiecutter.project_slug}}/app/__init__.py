@@ -1,0 +1,1 @@
+"""The application: what runs in production. Nothing in here imports tools/ or tests/."""

@@ -1,0 +1,59 @@
+"""Passwords: argon2id for new ones; bcrypt hashes of an older system are verified and replaced at login."""
+
+import os
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Final
+
+from anyio import CapacityLimiter, to_thread
+from passlib.context import CryptContext
+
+# OWASP's password storage cheat sheet: argon2id with 19 MiB, two passes, one lane.
+_context: Final = CryptContext(
+    ["argon2", "bcrypt"],
+    deprecated="auto",
+    argon2__type="ID",
+    argon2__memory_cost=19 * 1024,
+    argon2__time_cost=2,
+    argon2__parallelism=1,
+)
+
+_COMMON: Final = frozenset(Path(__file__).with_name("common_passwords.txt").read_text(encoding="ascii").split())
+
+
+@lru_cache
+def _hashers() -> CapacityLimiter:
+    """As many hashes at once as there are CPUs: more only fill the memory and starve the event loop."""
+    return CapacityLimiter(os.cpu_count() or 1)
+
+
+@lru_cache
+def _nobodys_hash() -> str:
+    return str(_context.hash("nobody has this password"))
+
+
+def is_common(password: str) -> bool:
+    """Whether it is among the 3,000 that leaks show most often, which are tried first (OWASP ASVS 5.0, 6.2.4)."""
+    return password.lower() in _COMMON
+
+
+async def hash_password(password: str) -> str:
+    """The hash to store. Takes some 30 ms of a CPU, in a thread."""
+    return await to_thread.run_sync(_context.hash, password, limiter=_hashers())
+
+
+async def verify_password(password: str, hashed: str | None) -> tuple[bool, str | None]:
+    """Whether the password is right, and a new hash to store when the old one is out of date.
+
+    With `None`, for a user who does not exist, it takes as long as otherwise and says no:
+    the time of an answer must not tell who has an account.
+    """
+    return await to_thread.run_sync(partial(_verify, password, hashed), limiter=_hashers())
+
+
+def _verify(password: str, hashed: str | None) -> tuple[bool, str | None]:
+    try:
+        valid, replacement = _context.verify_and_update(password, hashed or _nobodys_hash())
+    except ValueError:  # bcrypt takes no NUL, and no more than 72 bytes
+        return False, None
+    return (valid, replacement) if hashed is not None else (False, None)

@@ -1,0 +1,74 @@
+"""`python -m app …`: the commands behind the Makefile."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app.config import ROOT, get_settings
+
+cli = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Run and look after the application.",
+)
+
+_DEVELOPMENT_ONLY = "This command is for development: its code (tools/) or its packages are not here; run `make setup`."
+
+
+@cli.command()
+def dev(
+    port: Annotated[int, typer.Option(envvar="PORT", min=1, max=65535, help="Where to listen")] = 8000,
+    host: Annotated[str, typer.Option(envvar="HOST", help="127.0.0.1 is this machine only")] = "127.0.0.1",
+) -> None:
+    """Start the database if it is the embedded one, migrate, and serve with reload."""
+    try:
+        from tools.dev import serve  # noqa: PLC0415  # not there in production
+    except ImportError:
+        sys.exit(_DEVELOPMENT_ONLY)
+    serve(host, port)
+
+
+@cli.command()
+def migrate(
+    revision: Annotated[str, typer.Argument(help="Up to which one; `head` is the newest")] = "head",
+) -> None:
+    """Bring the database to the newest schema. Many may do so at the same time."""
+    from alembic.util import CommandError  # noqa: PLC0415  # only this command needs Alembic
+
+    from app.migrations import upgrade  # noqa: PLC0415
+
+    try:
+        upgrade(get_settings(), revision)
+    except CommandError as error:
+        sys.exit(str(error))
+
+
+@cli.command()
+def seed(
+    articles: Annotated[int, typer.Option(min=1, max=10_000_000, help="How many to add")] = 100,
+) -> None:
+    """Fill the blog with people and articles to look at. Again, and there are more."""
+    try:
+        from tools.seed import fill  # noqa: PLC0415  # not there in production
+    except ImportError:
+        sys.exit(_DEVELOPMENT_ONLY)
+    fill(articles)
+
+
+@cli.command()
+def openapi(
+    check: Annotated[bool, typer.Option("--check", help="Only say whether the file is current")] = False,
+    path: Annotated[Path, typer.Option(help="The file")] = ROOT / "openapi.yaml",
+) -> None:
+    """Write openapi.yaml, the contract that the application serves."""
+    from app import contract  # noqa: PLC0415  # with FastAPI it takes a second to load, which `--help` need not
+    from app.main import create_app  # noqa: PLC0415
+
+    app = create_app(get_settings())
+    if not check:
+        path.write_text(contract.to_yaml(app), encoding="utf-8")
+    elif not contract.is_current(app, path):
+        sys.exit(f"{path.name} is not what the application serves; write it anew with `make openapi`")

@@ -1,0 +1,129 @@
+"""Settings: one typed object, read from the environment and from `.env`, checked before anything starts."""
+
+import sys
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Final, Literal
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_core import from_json
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+
+# RFC 7518, section 3.2: an HMAC key is at least as long as the hash that it is used with.
+_KEY_BYTES: Final = {"HS256": 32, "HS384": 48, "HS512": 64}
+# Random text of that length has about 25; fewer than this has "aaaa…" or a word repeated.
+_DISTINCT_CHARACTERS: Final = 12
+
+
+class Settings(BaseSettings):
+    """Every setting of the application. `.env.example` says what each one is for."""
+
+    model_config = SettingsConfigDict(
+        env_file=ROOT / ".env",
+        env_file_encoding="utf-8",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,  # a refused secret must not be printed by the error that refuses it
+    )
+
+    app_name: str = "FastAPI Blog"
+    app_description: str = ""
+    # Strict unless told otherwise: who forgets to set it gets the checks of production.
+    environment: Literal["development", "production"] = "production"
+    debug: bool = False
+    database_url: SecretStr
+    secret_key: SecretStr
+    algorithm: Literal["HS256", "HS384", "HS512"] = "HS256"
+    access_token_expire_minutes: int = Field(default=30, ge=1, le=24 * 60)
+    backend_cors_origins: Annotated[list[str], NoDecode] = []
+
+    @property
+    def dsn(self) -> str:
+        """The database's address in the form that libpq, asyncpg and every tool understand."""
+        return self.database_url.get_secret_value()
+
+    @field_validator("database_url", mode="after")
+    @classmethod
+    def _is_postgresql(cls, value: SecretStr) -> SecretStr:
+        return SecretStr(_postgresql_dsn(value.get_secret_value()))
+
+    @field_validator("backend_cors_origins", mode="before")
+    @classmethod
+    def _split_origins(cls, value: object) -> object:
+        """Accept `a,b` as well as the JSON list that other tools write."""
+        if not isinstance(value, str) or value.lstrip().startswith("["):
+            return from_json(value) if isinstance(value, str) else value
+        return [origin.strip() for origin in value.split(",") if origin.strip()]
+
+    @field_validator("backend_cors_origins", mode="after")
+    @classmethod
+    def _are_origins(cls, origins: list[str]) -> list[str]:
+        for origin in origins:
+            parts = urlsplit(origin)
+            if parts.scheme not in {"http", "https"} or not parts.netloc or parts.path or parts.query:
+                raise ValueError(f"{origin!r} is not an origin such as https://app.example.com (no path, no slash)")
+        return origins
+
+    @model_validator(mode="after")
+    def _has_a_strong_key(self) -> "Settings":
+        key = self.secret_key.get_secret_value()
+        needed = _KEY_BYTES[self.algorithm]
+        if len(key.encode()) < needed:
+            raise ValueError(f"SECRET_KEY: {self.algorithm} needs at least {needed} bytes; {_MAKE_KEY}")
+        if self.environment != "development" and (len(set(key)) < _DISTINCT_CHARACTERS or "change" in key.lower()):
+            raise ValueError(f"SECRET_KEY looks like a placeholder, fit for development only; {_MAKE_KEY}")
+        return self
+
+
+_MAKE_KEY: Final = 'make one with: python -c "import secrets; print(secrets.token_urlsafe(48))"'
+
+
+def _postgresql_dsn(url: str) -> str:
+    """The URL with the plain `postgresql` scheme.
+
+    Platforms hand out `postgres://`, SQLAlchemy's examples say `postgresql+asyncpg://`; all mean the same server.
+    """
+    scheme, separator, rest = url.partition("://")
+    if not separator or scheme.partition("+")[0] not in {"postgres", "postgresql"}:
+        raise ValueError(
+            f"{scheme.partition(':')[0] or 'it'!r} is not PostgreSQL, which this application needs; "
+            "write postgresql://user:password@host:5432/database"
+        )
+    dsn = f"postgresql://{rest}"
+    try:
+        parts = urlsplit(dsn)
+        port_is_number = parts.port is None or parts.port > 0
+    except ValueError:
+        port_is_number = False
+    if not port_is_number:
+        raise ValueError("the port is not a number; percent-encode special characters in the password")
+    if not parts.path.strip("/"):
+        raise ValueError("it names no database; write postgresql://user:password@host:5432/database")
+    return dsn
+
+
+@lru_cache
+def get_settings() -> Settings:
+    """The settings of this process.
+
+    Ends the process with one line per wrong setting, because nothing can run without them.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        sys.exit("\n".join(["The settings are not usable:", *_explanations(error)]))
+
+
+def _explanations(error: ValidationError) -> list[str]:
+    lines = []
+    for problem in error.errors(include_input=False, include_url=False):
+        name = str(problem["loc"][0]).upper() if problem["loc"] else ""
+        message = problem["msg"].removeprefix("Value error, ")
+        if problem["type"] == "missing":
+            message = "it is not set; `make setup` writes a .env that has it, .env.example says what it is for"
+        lines.append(f"  {name}: {message}" if name else f"  {message}")
+    return lines

@@ -1,0 +1,68 @@
+"""What PostgreSQL refuses, told in the application's own errors.
+
+A constraint is the last line of defence, and two requests at once can reach it with data that each looked
+fine: so it is answered like any other mistake of a client, naming the field, without a word of the driver's.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from app.errors import Conflict, Error, Invalid, Unavailable
+
+# What the client is told for a SQLSTATE (PostgreSQL's manual, appendix A), given the field at fault.
+_REFUSALS: Final[dict[str, Callable[[str], Error]]] = {
+    "23505": lambda field: Conflict(f"{field} is already taken"),
+    "23503": lambda field: Invalid(f"{field} refers to nothing that exists", field),
+    "23502": lambda field: Invalid(f"{field} must have a value", field),
+    "23514": lambda field: Invalid(f"{field} has a value that is not allowed", field),
+    "40001": lambda _: Conflict("Somebody else changed the same data at the same moment; try again"),
+    "40P01": lambda _: Conflict("Somebody else changed the same data at the same moment; try again"),
+}
+# Whole classes of them that say "not now": connection, resources, intervention of an operator, system.
+_PASSING: Final = ("08", "53", "57", "58")
+_DATA_EXCEPTION: Final = "22"  # out of range, a NUL byte, a bad encoding
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turn the driver's errors in the block into the application's; leave every other error alone."""
+    try:
+        yield
+    except DBAPIError as error:
+        own = _translate(error)
+        if own is None:
+            raise
+        raise own from error
+    except (OSError, PoolTimeoutError) as error:
+        raise Unavailable("The database does not answer") from error
+
+
+def _translate(error: DBAPIError) -> Error | None:
+    state = getattr(error.orig, "sqlstate", None) or ""
+    if state == "23503" and (error.statement or "").startswith("DELETE"):
+        return Conflict("Other data still refer to this")
+    if state in _REFUSALS:
+        return _REFUSALS[state](_field(error))
+    if state.startswith(_DATA_EXCEPTION):
+        return Invalid("A value cannot be stored as it is")
+    if state.startswith(_PASSING) or error.connection_invalidated:
+        return Unavailable("The database does not answer")
+    return None
+
+
+def _field(error: DBAPIError) -> str:
+    """The column at fault, read from the constraint's name: `uq_users_email` speaks of `email`.
+
+    The naming convention of `app.models.base` guarantees the form.
+    """
+    cause = error.orig.__cause__ if error.orig else None
+    if column := getattr(cause, "column_name", None):
+        return str(column)
+    name = str(getattr(cause, "constraint_name", None) or "")
+    table = str(getattr(cause, "table_name", None) or "")
+    _, _, rest = name.partition(f"_{table}_")
+    return rest or "A value"

@@ -1,0 +1,77 @@
+"""What can go wrong, in the words of the application.
+
+Error:
+├── Unauthenticated   nobody, or not who he says he is
+├── Forbidden         known, but not allowed
+├── NotFound          not there, or not for the caller's eyes
+├── Conflict          the data as they are do not allow it
+├── Invalid           the request makes no sense
+└── Unavailable       not now; worth another try
+
+Raised where it is known; `app.problems` turns each into an HTTP answer, once.
+"""
+
+from http import HTTPStatus
+from typing import ClassVar
+
+
+class Error(Exception):
+    """Base of everything that is answered with a sentence instead of "Internal Server Error"."""
+
+    status: ClassVar[HTTPStatus] = HTTPStatus.INTERNAL_SERVER_ERROR
+    headers: ClassVar[dict[str, str]] = {}
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+
+class Unauthenticated(Error):
+    """Nobody is logged in, or the proof is not valid."""
+
+    status = HTTPStatus.UNAUTHORIZED
+    headers: ClassVar[dict[str, str]] = {"WWW-Authenticate": "Bearer"}  # demanded by RFC 9110, section 15.5.2
+
+    def __init__(self, detail: str = "Not authenticated") -> None:
+        super().__init__(detail)
+
+
+class Forbidden(Error):
+    """The caller is known and may not do this."""
+
+    status = HTTPStatus.FORBIDDEN
+
+    def __init__(self, detail: str = "Not authorized") -> None:
+        super().__init__(detail)
+
+
+class NotFound(Error):
+    """There is no such thing, or the caller may not learn that there is."""
+
+    status = HTTPStatus.NOT_FOUND
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"{what} not found")
+
+
+class Conflict(Error):
+    """The request is fine, but not with the data as they are now."""
+
+    status = HTTPStatus.CONFLICT
+
+
+class Invalid(Error):
+    """The request is well-formed and makes no sense; `field` names the culprit where there is one."""
+
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+
+    def __init__(self, detail: str, field: str | None = None) -> None:
+        super().__init__(detail)
+        self.field = field
+
+
+class Unavailable(Error):
+    """Something that the application needs does not answer; the same request may succeed in a moment."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    headers: ClassVar[dict[str, str]] = {"Retry-After": "1"}

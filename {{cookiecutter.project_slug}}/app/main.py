@@ -1,0 +1,53 @@
+"""The application, put together."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from fastapi.middleware.cors import CORSMiddleware
+from fastapi_offline import FastAPIOffline
+
+from app import contract, discovery, logs, problems
+from app.config import Settings, get_settings
+from app.database import open_database
+from app.middleware import RequestContext, TrailingSlash
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """A new application. It opens its database when it is started, not when it is made."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with open_database(settings) as database:
+            app.state.database = database
+            yield
+
+    logs.configure(settings)
+    # FastAPIOffline serves the scripts of /docs and /redoc itself, where FastAPI sends the browser to a CDN.
+    app = FastAPIOffline(
+        title=settings.app_name,
+        description=settings.app_description,
+        lifespan=lifespan,
+        redirect_slashes=False,
+        generate_unique_id_function=contract.operation_id,
+        responses={"default": {"model": problems.Problem, "description": "Any other error"}},
+    )
+    app.state.settings = settings
+    problems.install(app)
+    contract.install(app)
+    for module in discovery.modules("app.routers"):
+        app.include_router(module.router)
+    # The last one added is the first to see a request.
+    app.add_middleware(TrailingSlash)
+    app.add_middleware(RequestContext)
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=settings.backend_cors_origins,
+        allow_methods=["*"],
+        allow_headers=["*"],
+        expose_headers=["Link", "Location", "Retry-After", "X-Request-ID"],
+    )
+    return app
+
+
+app = create_app(get_settings())

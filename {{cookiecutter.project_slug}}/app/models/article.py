@@ -1,0 +1,27 @@
+from typing import TYPE_CHECKING
+
+from sqlalchemy import ForeignKey, Index, String, Text, false, text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from app.models.base import Base, Timestamped
+
+if TYPE_CHECKING:
+    from app.models.user import User
+
+
+class Article(Timestamped, Base):
+    """Something written. A draft until it is published."""
+
+    __tablename__ = "articles"
+
+    title: Mapped[str] = mapped_column(String(200))
+    content: Mapped[str] = mapped_column(Text)
+    published: Mapped[bool] = mapped_column(server_default=false())
+    author_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+
+    author: Mapped["User"] = relationship(back_populates="articles", lazy="raise")
+
+    __table_args__ = (
+        # The front page: published articles, newest first, in the order in which they are listed.
+        Index("ix_articles_front_page", text("created_at DESC"), text("id DESC"), postgresql_where=text("published")),
+    )

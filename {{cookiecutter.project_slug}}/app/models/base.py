@@ -1,0 +1,33 @@
+from datetime import datetime
+
+from sqlalchemy import BigInteger, DateTime, Identity, MetaData, func
+from sqlalchemy.ext.asyncio import AsyncAttrs
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+# Every constraint has a name that can be foretold: migrations can drop it, and `app.driver_errors`
+# can tell a client which field it was.
+NAMING_CONVENTION = {
+    "pk": "pk_%(table_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+}
+
+
+class Base(AsyncAttrs, DeclarativeBase):
+    """Base of every model: a bigint key made by the server, and what the server computes comes back at once."""
+
+    metadata = MetaData(naming_convention=NAMING_CONVENTION)
+    type_annotation_map = {datetime: DateTime(timezone=True)}
+    # INSERT … RETURNING and UPDATE … RETURNING: no second query for defaults and timestamps.
+    __mapper_args__ = {"eager_defaults": True}
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True, sort_order=-1)
+
+
+class Timestamped:
+    """When a row was made and last changed, by the clock of the database server, which all workers share."""
+
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now(), sort_order=90)
+    updated_at: Mapped[datetime] = mapped_column(server_default=func.now(), onupdate=func.now(), sort_order=91)

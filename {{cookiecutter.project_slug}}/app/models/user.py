@@ -1,0 +1,29 @@
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Index, String, func
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from app.models.base import Base, Timestamped
+
+if TYPE_CHECKING:
+    from app.models.article import Article
+
+
+class User(Timestamped, Base):
+    """Somebody with an account. E-mail and user name are unique without regard to case."""
+
+    __tablename__ = "users"
+
+    email: Mapped[str] = mapped_column(String(255))
+    username: Mapped[str] = mapped_column(String(50))
+    hashed_password: Mapped[str] = mapped_column(String(255))
+
+    # passive_deletes: the database deletes the articles, one statement for all of them.
+    articles: Mapped[list["Article"]] = relationship(
+        back_populates="author", lazy="raise", cascade="all, delete-orphan", passive_deletes=True
+    )
+
+    __table_args__ = (
+        Index("uq_users_email", func.lower(email), unique=True),
+        Index("uq_users_username", func.lower(username), unique=True),
+    )

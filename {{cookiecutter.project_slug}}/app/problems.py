@@ -1,0 +1,103 @@
+"""Every error leaves the application as problem+json (RFC 9457), and is made here."""
+
+import json
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from app.errors import Error, Invalid
+
+MEDIA_TYPE = "application/problem+json"
+
+
+class FieldProblem(BaseModel):
+    """What is wrong with one part of the request."""
+
+    loc: list[str | int] = Field(description="Where it is: body, query, path or header, and the way from there")
+    msg: str
+    type: str
+
+
+class Problem(BaseModel):
+    """An error, as RFC 9457 describes it."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+    instance: str = Field(description="The path that was asked for")
+    request_id: str = Field(description="Name it when you report the error: the logs know it")
+    errors: list[FieldProblem] | None = Field(default=None, description="Only for 422")
+
+
+class ProblemResponse(Response):
+    """A problem on its way out."""
+
+    media_type = MEDIA_TYPE
+
+    def render(self, content: Any) -> bytes:
+        # ASCII, because a client's own broken text (a lone surrogate) may come back in a message.
+        return json.dumps(content).encode("ascii")
+
+
+def problem_response(
+    request: Request,
+    status: HTTPStatus | int,
+    detail: str,
+    *,
+    errors: list[dict[str, Any]] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> ProblemResponse:
+    """The answer that tells a client what went wrong. `detail` is a sentence for people."""
+    content = {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": int(status),
+        "detail": detail,
+        "instance": request.url.path,
+        "request_id": request.state.request_id,
+    }
+    if errors is not None:
+        content["errors"] = errors
+    return ProblemResponse(content, status_code=int(status), headers=headers)
+
+
+def documented(*errors: type[Error]) -> dict[int | str, dict[str, Any]]:
+    """The `responses=` of a route that raises these errors."""
+    return {
+        int(error.status): {"model": Problem, "description": (error.__doc__ or "").splitlines()[0]} for error in errors
+    }
+
+
+async def _answer_error(request: Request, error: Error) -> Response:
+    field_errors = None
+    if isinstance(error, Invalid) and error.field is not None:
+        field_errors = [{"loc": ["body", error.field], "msg": error.detail, "type": "value_error"}]
+    return problem_response(request, error.status, error.detail, errors=field_errors, headers=error.headers)
+
+
+async def _answer_invalid_request(request: Request, error: RequestValidationError) -> Response:
+    # Pydantic's `input` and `ctx` stay out: they would send a refused password back.
+    errors = [{"loc": list(e["loc"]), "msg": e["msg"].removeprefix("Value error, "), "type": e["type"]} for e in error.errors()]
+    culprits = ", ".join(dict.fromkeys(".".join(str(part) for part in e["loc"]) for e in errors))
+    return problem_response(
+        request, HTTPStatus.UNPROCESSABLE_ENTITY, f"The request is not valid: {culprits}", errors=errors
+    )
+
+
+async def _answer_http_exception(request: Request, error: HTTPException) -> Response:
+    return problem_response(request, error.status_code, error.detail, headers=error.headers)
+
+
+def install(app: FastAPI) -> None:
+    """Make the application answer every error as a problem. What nobody expected is answered in `app.middleware`."""
+    # Starlette's type wants a handler of Exception; each of ours takes the errors it is registered for.
+    app.add_exception_handler(Error, _answer_error)  # type: ignore[arg-type]
+    app.add_exception_handler(RequestValidationError, _answer_invalid_request)  # type: ignore[arg-type]
+    app.add_exception_handler(HTTPException, _answer_http_exception)  # type: ignore[arg-type]

@@ -1,0 +1,73 @@
+from collections.abc import Sequence
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response, status
+
+from app.auth.dependencies import CurrentUser, OptionalUser
+from app.dependencies import Id, Links, Reads, Uow
+from app.errors import Forbidden, Invalid, NotFound, Unauthenticated
+from app.models.article import Article
+from app.problems import documented
+from app.repositories.articles import visible_to
+from app.repositories.base import read_page
+from app.schemas.article import ArticleCreate, ArticleQuery, ArticleRead, ArticleUpdate
+from app.services.articles import ArticleService
+
+router = APIRouter(prefix="/articles", tags=["articles"])
+
+
+@router.get("", response_model=list[ArticleRead], responses=documented(Unauthenticated, Invalid))
+async def list_articles(
+    query: Annotated[ArticleQuery, Query()], reader: Reads, caller: OptionalUser, links: Links
+) -> Sequence[Article]:
+    """Published articles, and your own drafts."""
+    statement = visible_to(caller.id if caller else None)
+    if query.published is not None:
+        statement = statement.where(Article.published.is_(query.published))
+    page = await read_page(reader, statement, Article, query)
+    links.announce(page, query)
+    return page.items
+
+
+@router.get("/{article_id}", response_model=ArticleRead, responses=documented(Unauthenticated, NotFound, Invalid))
+async def read_article(article_id: Id, reader: Reads, caller: OptionalUser) -> Article:
+    """One article: published, or your own."""
+    statement = visible_to(caller.id if caller else None).where(Article.id == article_id)
+    article = await reader.one_or_none(statement)
+    if article is None:
+        raise NotFound("Article")
+    return article
+
+
+@router.post(
+    "",
+    response_model=ArticleRead,
+    status_code=status.HTTP_201_CREATED,
+    responses=documented(Unauthenticated, Invalid),
+)
+async def create_article(data: ArticleCreate, author: CurrentUser, uow: Uow, response: Response) -> Article:
+    """Write an article. It is a draft until it is published."""
+    article = await ArticleService(uow).create(data, author)
+    response.headers["Location"] = f"/articles/{article.id}"
+    return article
+
+
+@router.patch(
+    "/{article_id}",
+    response_model=ArticleRead,
+    responses=documented(Unauthenticated, Forbidden, NotFound, Invalid),
+)
+async def update_article(article_id: Id, data: ArticleUpdate, editor: CurrentUser, uow: Uow) -> Article:
+    """Change what is sent, leave the rest. Only for the author."""
+    return await ArticleService(uow).update(article_id, data, editor)
+
+
+@router.delete(
+    "/{article_id}",
+    status_code=status.HTTP_204_NO_CONTENT,
+    response_class=Response,
+    responses=documented(Unauthenticated, Forbidden, NotFound, Invalid),
+)
+async def delete_article(article_id: Id, editor: CurrentUser, uow: Uow) -> None:
+    """Delete an article. Only for the author."""
+    await ArticleService(uow).delete(article_id, editor)

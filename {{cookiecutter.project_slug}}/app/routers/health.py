@@ -1,0 +1,46 @@
+"""For whoever operates the application: is the process alive, can it do its work."""
+
+from typing import Literal
+
+from fastapi import APIRouter
+from pydantic import BaseModel
+from sqlalchemy import literal, select
+
+from app.dependencies import AppSettings, Reads
+from app.errors import Unavailable
+from app.problems import documented
+
+router = APIRouter(tags=["health"])
+
+
+class Status(BaseModel):
+    """All is well."""
+
+    status: Literal["ok"] = "ok"
+
+
+class Welcome(BaseModel):
+    """Where to go from here."""
+
+    name: str
+    documentation: str = "/docs"
+    openapi: str = "/openapi.json"
+
+
+@router.get("/")
+async def read_root(settings: AppSettings) -> Welcome:
+    """Where the documentation is."""
+    return Welcome(name=settings.app_name)
+
+
+@router.get("/health/live")
+async def live() -> Status:
+    """The process answers. Asks nothing else: a database that is down is no reason to restart the application."""
+    return Status()
+
+
+@router.get("/health/ready", responses=documented(Unavailable))
+async def ready(reader: Reads) -> Status:
+    """The database answers: requests may come."""
+    await reader.one_or_none(select(literal(1)))
+    return Status()

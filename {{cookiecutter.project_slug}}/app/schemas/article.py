@@ -1,0 +1,39 @@
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
+
+from app.schemas.base import NOT_SENT, Input, Output, Patch, PlainText
+from app.schemas.page import PageQuery, SortBy
+
+Title = Annotated[PlainText, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+Content = Annotated[PlainText, Field(min_length=10)]
+
+
+class ArticleCreate(Input):
+    title: Title
+    content: Content
+    published: bool = False
+
+
+class ArticleUpdate(Patch):
+    title: Title = NOT_SENT
+    content: Content = NOT_SENT
+    published: bool = NOT_SENT
+
+
+class ArticleRead(Output):
+    id: int
+    title: str
+    content: str
+    published: bool
+    author_id: int
+    created_at: datetime
+    updated_at: datetime
+
+
+class ArticleQuery(PageQuery):
+    """Which articles, in which order."""
+
+    published: Annotated[bool | None, Field(description="Only published ones, or only drafts of your own")] = None
+    sort: Annotated[str, SortBy("created_at", "updated_at", "title", "id")] = "-created_at"

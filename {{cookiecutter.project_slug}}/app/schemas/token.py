@@ -1,0 +1,11 @@
+from typing import Literal
+
+from app.schemas.base import Output
+
+
+class TokenRead(Output):
+    """The answer to a login (RFC 6749, section 5.1). `expires_in` is in seconds."""
+
+    access_token: str
+    token_type: Literal["bearer"] = "bearer"  # noqa: S105  # the kind of token, not a token
+    expires_in: int
