@@ -1,0 +1,1 @@
+"""For development only: nothing here is imported by `app/` in production."""
