@@ -242,6 +242,8 @@ class Cluster:
                 f"The password in DATABASE_URL is not that of the cluster in {self.directory}: put the old one back "
                 f"into .env, or delete {self.directory}, and its data with it, to begin anew"
             )
+        if "user does not exist" in output:
+            return EmbeddedPostgresError("PostgreSQL does not run as a user without a name: add it to /etc/passwd")
         return EmbeddedPostgresError(f"PostgreSQL failed ({culprit(output)}): see {self.log}")
 
 

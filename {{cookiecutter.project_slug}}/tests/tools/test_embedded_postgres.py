@@ -8,6 +8,7 @@ import socket
 import stat
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -132,9 +133,12 @@ def cleaned_up(project: Project) -> Iterator[Project]:
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
-    project = new_project(tmp_path_factory.mktemp("made") / AWKWARD)
-    with cleaned_up(project):
+def made() -> Iterator[Project]:
+    # Not under tmp_path: for root, every pytest that starts closes what all its tmp_paths are in, while `nobody` is in.
+    with (
+        tempfile.TemporaryDirectory(prefix="embedded-") as base,
+        cleaned_up(new_project(Path(base).resolve() / AWKWARD)) as project,
+    ):
         with project.serving():
             ask(project.url, "CREATE TABLE note AS SELECT 'kept' AS text")
         yield project
@@ -149,9 +153,12 @@ def project(made: Project) -> Iterator[Project]:
 
 
 @pytest.fixture
-def fresh(tmp_path: Path) -> Iterator[Project]:
+def fresh() -> Iterator[Project]:
     """A project that has no cluster yet."""
-    with cleaned_up(new_project(tmp_path / "fresh")) as project:
+    with (
+        tempfile.TemporaryDirectory(prefix="embedded-") as base,
+        cleaned_up(new_project(Path(base).resolve() / "fresh")) as project,
+    ):
         yield project
 
 
@@ -533,6 +540,7 @@ class TestErrors:
         ("said", "expected"),
         [
             ("initdb: error: could not write: No space left on device", "disk .* full"),
+            ("initdb: could not look up effective user ID 1234: user does not exist", "/etc/passwd"),
             ("initdb: error: out of luck\\n  hint: none", r"\(out of luck\): see .*/log"),
         ],
     )
