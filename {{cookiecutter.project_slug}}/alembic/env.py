@@ -21,8 +21,6 @@ from app.models.base import Base
 
 # Any number will do, so long as nobody else on this database uses it for an advisory lock of his own.
 MIGRATION_LOCK: Final = 4_617_315_517_961_601
-# Longer than this no migration waits for a table: behind a waiting ALTER TABLE every query queues up.
-LOCK_TIMEOUT: Final = "5s"
 
 settings: Settings = context.config.attributes.get("settings") or get_settings()
 if "settings" not in context.config.attributes and context.config.config_file_name:
@@ -44,7 +42,9 @@ def run(connection: Connection) -> None:
     while not connection.scalar(select(func.pg_try_advisory_lock(MIGRATION_LOCK))):
         connection.rollback()
         time.sleep(0.1)
-    connection.execute(text(f"SET lock_timeout = '{LOCK_TIMEOUT}'"))
+    # Behind an ALTER TABLE that waits for a long query, every other query waits too: better to give up soon.
+    lock_timeout = context.config.get_main_option("lock_timeout", "5s")
+    connection.execute(select(func.set_config("lock_timeout", lock_timeout, text("false"))))
     connection.commit()
     context.configure(
         connection=connection,

@@ -84,7 +84,10 @@ async def _answer_error(request: Request, error: Error) -> Response:
 
 async def _answer_invalid_request(request: Request, error: RequestValidationError) -> Response:
     # Pydantic's `input` and `ctx` stay out: they would send a refused password back.
-    errors = [{"loc": list(e["loc"]), "msg": e["msg"].removeprefix("Value error, "), "type": e["type"]} for e in error.errors()]
+    errors = [
+        {"loc": list(e["loc"]), "msg": e["msg"].removeprefix("Value error, "), "type": e["type"]}
+        for e in error.errors()
+    ]
     culprits = ", ".join(dict.fromkeys(".".join(str(part) for part in e["loc"]) for e in errors))
     return problem_response(
         request, HTTPStatus.UNPROCESSABLE_ENTITY, f"The request is not valid: {culprits}", errors=errors

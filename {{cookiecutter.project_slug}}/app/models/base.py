@@ -19,9 +19,11 @@ class Base(AsyncAttrs, DeclarativeBase):
     """Base of every model: a bigint key made by the server, and what the server computes comes back at once."""
 
     metadata = MetaData(naming_convention=NAMING_CONVENTION)
-    type_annotation_map = {datetime: DateTime(timezone=True)}
+    type_annotation_map = {  # noqa: RUF012  # SQLAlchemy declares it so
+        datetime: DateTime(timezone=True)
+    }
     # INSERT … RETURNING and UPDATE … RETURNING: no second query for defaults and timestamps.
-    __mapper_args__ = {"eager_defaults": True}
+    __mapper_args__ = {"eager_defaults": True}  # noqa: RUF012
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True, sort_order=-1)
 

@@ -3,11 +3,11 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from app.schemas.base import NOT_SENT, Input, Output, Patch, PlainText
+from app.schemas.base import NOT_SENT, Input, Output, Patch
 from app.schemas.page import PageQuery, SortBy
 
-Title = Annotated[PlainText, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
-Content = Annotated[PlainText, Field(min_length=10)]
+Title = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+Content = Annotated[str, Field(min_length=10)]
 
 
 class ArticleCreate(Input):

@@ -1,17 +1,13 @@
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
-
-
-def _storable(value: str) -> str:
-    """PostgreSQL's text holds every character but NUL."""
-    if "\0" in value:
-        raise ValueError("must not contain NUL characters")
-    return value
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 
-# Text from outside. Use it, not `str`, in every schema of input.
-PlainText = Annotated[str, AfterValidator(_storable), Field(json_schema_extra={"pattern": r"^[^\x00]*$"})]
+def _document_text(schema: dict[str, Any]) -> None:
+    for field in schema.get("properties", {}).values():
+        if field.get("type") == "string" and not field.keys() & {"pattern", "format", "enum", "const"}:
+            field["pattern"] = r"^[^\x00]*$"
+
 
 # The default of every field of a `Patch`: not there, which is something other than null.
 NOT_SENT: Any = Field(default_factory=lambda: None)
@@ -20,7 +16,15 @@ NOT_SENT: Any = Field(default_factory=lambda: None)
 class Input(BaseModel):
     """What a client sends. A field that nobody knows is an error, not a silence: it may be a misspelt one."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra=_document_text)
+
+    @field_validator("*", mode="after")
+    @classmethod
+    def _is_storable(cls, value: Any) -> Any:
+        """PostgreSQL's text holds every character but NUL."""
+        if isinstance(value, str) and "\0" in value:
+            raise ValueError("must not contain NUL characters")
+        return value
 
 
 class Patch(Input):

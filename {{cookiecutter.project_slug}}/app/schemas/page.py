@@ -27,12 +27,9 @@ class SortBy:
         }
 
     def _check(self, value: str) -> str:
-        names = [name.removeprefix("-") for name in value.split(",")]
-        for name in names:
-            if name not in self._fields:
+        for name in value.split(","):
+            if name.removeprefix("-") not in self._fields:
                 raise ValueError(f"cannot sort by {name!r}, only by {', '.join(self._fields)}")
-            if names.count(name) > 1:
-                raise ValueError(f"{name!r} is named twice")
         return value
 
 

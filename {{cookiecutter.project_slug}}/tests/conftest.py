@@ -1,0 +1,139 @@
+"""A real PostgreSQL for every test: each worker has a database, each test a transaction that is rolled back."""
+
+import os
+import secrets
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from pydantic import SecretStr
+from sqlalchemy import event
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_sessionmaker
+
+# The application is made when its module is imported, and then wants settings. In a project they are in .env.
+os.environ.setdefault("SECRET_KEY", secrets.token_urlsafe(48))
+
+from app.config import Settings, get_settings
+from app.database import Database, create_engine, open_database
+from app.main import create_app
+from tests.contract import ContractTransport
+from tests.databases import TestDatabases, clone
+from tests.people import People
+from tools.embedded_postgres import serving
+
+TEMPLATE = "template"
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Start the embedded server and make the template: once, in the process that the workers belong to."""
+    if hasattr(session.config, "workerinput") or session.config.option.collectonly:
+        return
+    settings = get_settings()
+    cleanup = ExitStack()
+    session.config.add_cleanup(cleanup.close)
+    cleanup.enter_context(serving(settings.dsn))
+    databases = TestDatabases(settings)
+    cleanup.callback(databases.close)
+    databases.create_template()
+    session.config.stash[_template] = databases.template
+
+
+_template = pytest.StashKey[str]()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: pytest.Item) -> None:
+    """Tell a worker of pytest-xdist where the template is."""
+    node.workerinput[TEMPLATE] = node.config.stash[_template]  # type: ignore[attr-defined]
+
+
+@pytest.fixture(scope="session")
+def template(request: pytest.FixtureRequest) -> str:
+    """The address of the migrated template database."""
+    worker = getattr(request.config, "workerinput", None)
+    return str(worker[TEMPLATE]) if worker else request.config.stash[_template]
+
+
+@pytest.fixture(scope="session")
+async def settings(template: str, worker_id: str) -> Settings:
+    """Settings that name this worker's own database."""
+    dsn = await clone(template, worker_id)
+    return get_settings().model_copy(update={"database_url": SecretStr(dsn), "environment": "development"})
+
+
+@pytest.fixture(scope="session")
+async def engine(settings: Settings) -> AsyncIterator[AsyncEngine]:
+    engine = create_engine(settings)
+    yield engine
+    await engine.dispose()
+
+
+@pytest.fixture
+async def connection(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """A connection in a transaction that never commits."""
+    async with engine.connect() as connection, connection.begin() as transaction:
+        yield connection
+        await transaction.rollback()
+
+
+@pytest.fixture
+def database(connection: AsyncConnection) -> Database:
+    """The database as the application uses it, except that its commits are savepoints."""
+    sessions = async_sessionmaker[AsyncSession](
+        connection, expire_on_commit=False, join_transaction_mode="create_savepoint"
+    )
+    return Database(writes=sessions, reads=sessions)
+
+
+@pytest.fixture(scope="session")
+def assembled(settings: Settings) -> FastAPI:
+    """The application, put together once: that takes longer than most tests."""
+    return create_app(settings)
+
+
+@pytest.fixture
+def app(assembled: FastAPI, database: Database) -> FastAPI:
+    """The application on this test's transaction."""
+    assembled.state.database = database
+    return assembled
+
+
+@pytest.fixture
+async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    """A client without an account. Every answer it gets is held against the contract."""
+    async with httpx.AsyncClient(transport=ContractTransport(app), base_url="http://test") as client:
+        yield client
+
+
+@pytest.fixture
+def people(app: FastAPI, database: Database, settings: Settings) -> People:
+    """Makes accounts, each with a client that is logged in."""
+    return People(app, database, settings)
+
+
+@pytest.fixture
+async def own_app(template: str, settings: Settings) -> AsyncIterator[FastAPI]:
+    """An application on a database of its own with real commits, for what many connections do at once."""
+    dsn = await clone(template, secrets.token_hex(4))
+    own = settings.model_copy(update={"database_url": SecretStr(dsn)})
+    app = create_app(own)
+    async with open_database(own) as database:
+        app.state.database = database
+        yield app
+
+
+@pytest.fixture
+def queries(connection: AsyncConnection) -> Iterator[list[str]]:
+    """The statements that the test sends to the database, savepoints aside."""
+    statements: list[str] = []
+
+    def record(*args: object) -> None:
+        statement = str(args[2])
+        if "SAVEPOINT" not in statement:
+            statements.append(statement)
+
+    event.listen(connection.sync_connection, "before_cursor_execute", record)
+    yield statements
+    event.remove(connection.sync_connection, "before_cursor_execute", record)

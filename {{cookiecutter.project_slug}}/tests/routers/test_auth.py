@@ -1,0 +1,151 @@
+import asyncio
+import time
+from statistics import median
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from passlib.hash import bcrypt
+from sqlalchemy import func, select
+
+from app.database import Database
+from app.models.user import User
+from app.repositories.users import with_id
+from tests.contract import ContractTransport
+from tests.people import PASSWORD, People
+
+VALID = {"email": "Ada@example.com", "username": "ada", "password": PASSWORD}
+
+
+class TestRegister:
+    async def test_makes_an_account_that_can_log_in(self, client: httpx.AsyncClient) -> None:
+        response = await client.post("/auth/register", json=VALID)
+        assert response.status_code == 201
+        assert response.headers["location"] == "/users/me"
+        assert response.json().keys() == {"id", "email", "username", "created_at", "updated_at"}
+        login = await client.post("/auth/login", data={"username": "ada", "password": PASSWORD})
+        headers = {"Authorization": f"Bearer {login.json()['access_token']}"}
+        assert (await client.get("/users/me", headers=headers)).json() == response.json()
+
+    @pytest.mark.parametrize(
+        ("again", "culprit"),
+        [
+            ({"email": "aDA@Example.COM", "username": "other"}, "email"),
+            ({"email": "o@example.com", "username": "ADA"}, "username"),
+        ],
+    )
+    async def test_is_unique_without_regard_to_case(
+        self, client: httpx.AsyncClient, again: dict[str, str], culprit: str
+    ) -> None:
+        await client.post("/auth/register", json=VALID)
+        response = await client.post("/auth/register", json=VALID | again)
+        assert (response.status_code, response.json()["detail"]) == (409, f"{culprit} is already taken")
+
+    @pytest.mark.parametrize(
+        ("change", "culprit"),
+        [
+            ({"email": "nobody"}, "email"),
+            ({"email": f"{'x' * 64}@{'y' * 60}.{'z' * 60}.{'w' * 60}.{'v' * 60}.com"}, "email"),
+            ({"email": "a\0b@example.com"}, "email"),
+            ({"username": ""}, "username"),
+            ({"username": "x" * 51}, "username"),
+            ({"username": "ada@example.com"}, "username"),
+            ({"username": "a\0da"}, "username"),
+            ({"is_superuser": True}, "is_superuser"),
+        ],
+    )
+    async def test_refuses_by_name(self, client: httpx.AsyncClient, change: dict[str, object], culprit: str) -> None:
+        response = await client.post("/auth/register", json=VALID | change)
+        assert response.status_code == 422
+        assert response.json()["errors"][0]["loc"] == ["body", culprit]
+
+    @pytest.mark.parametrize("password", ["x" * 64, "🦄🐉 ünïcø", "        ", "p" * 73, "word with spaces "])
+    async def test_robustness_6_takes_every_long_enough_password(
+        self, client: httpx.AsyncClient, password: str
+    ) -> None:
+        assert (await client.post("/auth/register", json=VALID | {"password": password})).status_code == 201
+        login = await client.post("/auth/login", data={"username": "ada", "password": password})
+        assert login.status_code == 200
+
+    @pytest.mark.parametrize(
+        "password", ["short!!", "password1", "PassWord1", "qwertyuiop", "x" * 129, "nul\0nul\0nul"]
+    )
+    async def test_robustness_7_refuses_weak_passwords_without_an_echo(
+        self, client: httpx.AsyncClient, password: str
+    ) -> None:
+        response = await client.post("/auth/register", json=VALID | {"password": password})
+        assert response.status_code == 422
+        assert response.json()["errors"][0]["loc"] == ["body", "password"]
+        assert password not in response.text
+
+
+class TestLogIn:
+    @pytest.mark.parametrize("login", ["ada", "ADA", "ada@example.com", "Ada@Example.Com"])
+    async def test_takes_the_user_name_or_the_email(
+        self, client: httpx.AsyncClient, people: People, login: str
+    ) -> None:
+        await people.join(username="Ada", email="ada@example.com")
+        response = await client.post("/auth/login", data={"username": login, "password": PASSWORD})
+        assert response.status_code == 200
+        assert response.headers["cache-control"] == "no-store"
+        body = response.json()
+        assert (body["token_type"], body["expires_in"]) == ("bearer", 1800)
+
+    async def test_robustness_5_a_long_password_counts_to_its_end(self, client: httpx.AsyncClient) -> None:
+        password = "p" * 73
+        await client.post("/auth/register", json=VALID | {"password": password})
+        for attempt, status in ((password, 200), (password[:72], 401)):
+            response = await client.post("/auth/login", data={"username": "ada", "password": attempt})
+            assert response.status_code == status
+
+    async def test_robustness_8_unknown_user_and_wrong_password_are_alike(self, own_app: FastAPI) -> None:
+        async with httpx.AsyncClient(transport=ContractTransport(own_app), base_url="http://test") as client:
+            await client.post("/auth/register", json=VALID)
+            answers, times = {}, {}
+            for login in ("ada", "nobody"):
+                spent = []
+                for _ in range(7):
+                    started = time.perf_counter()
+                    response = await client.post("/auth/login", data={"username": login, "password": "wrong password"})
+                    spent.append(time.perf_counter() - started)
+                problem = response.json()
+                problem.pop("request_id")
+                answers[login] = (response.status_code, problem)
+                times[login] = median(spent)
+        assert answers["ada"] == answers["nobody"]
+        assert answers["ada"][0] == 401
+        # Without the dummy hash an unknown user is answered some ten times as fast.
+        assert 1 / 3 < times["ada"] / times["nobody"] < 3
+
+    async def test_robustness_10_a_bcrypt_hash_becomes_argon2id(
+        self, client: httpx.AsyncClient, people: People, database: Database
+    ) -> None:
+        ada = await people.join(username="ada", hashed_password=bcrypt.using(rounds=4).hash(PASSWORD))
+        for _ in range(2):
+            response = await client.post("/auth/login", data={"username": "ada", "password": PASSWORD})
+            assert response.status_code == 200
+            user = await database.reader().one_or_none(with_id(ada.user.id))
+            assert user is not None
+            assert user.hashed_password.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
+
+    @pytest.mark.parametrize("password", ["a\0b", "p" * 100_000, "\ud800".encode("utf-8", "surrogatepass")])
+    async def test_a_strange_password_is_a_wrong_one(
+        self, client: httpx.AsyncClient, people: People, password: str
+    ) -> None:
+        for index, hashed in enumerate([bcrypt.using(rounds=4).hash(PASSWORD), "no hash at all"]):
+            await people.join(username=f"user{index}", hashed_password=hashed)
+            response = await client.post("/auth/login", data={"username": f"user{index}", "password": password})
+            assert response.status_code == 401
+
+    @pytest.mark.parametrize("form", [{}, {"username": "ada"}, {"username": "a\0", "password": "x"}])
+    async def test_refuses_half_a_form(self, client: httpx.AsyncClient, form: dict[str, str]) -> None:
+        assert (await client.post("/auth/login", data=form)).status_code == 422
+
+
+async def test_two_who_register_the_same_name_at_once_are_not_both_let_in(own_app: FastAPI) -> None:
+    async with httpx.AsyncClient(transport=ContractTransport(own_app), base_url="http://test") as client:
+        tries = [client.post("/auth/register", json=VALID | {"username": name}) for name in ("ada", "Ada", "ADA")]
+        statuses = sorted([response.status_code for response in await asyncio.gather(*tries)])
+    assert statuses == [201, 409, 409]
+    count = await own_app.state.database.reader().one_or_none(select(func.count()).select_from(User))
+    assert count == 1

@@ -1,0 +1,153 @@
+"""What the settings take and refuse, seen as a user sees it: in the error of a process that does not start."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+from pydantic import SecretStr, ValidationError
+
+from app.config import ROOT, Settings, get_settings
+
+KEY = "q8Zr4kT1vX7mB2nP9sD6wF3hJ5yL0cGaQeUi"
+DSN = "postgresql://ada:pass%2Fword@db.example.com:5432/blog?sslmode=require"
+GOOD = {"DATABASE_URL": DSN, "SECRET_KEY": KEY, "ENVIRONMENT": "production"}
+
+
+def settings(monkeypatch: pytest.MonkeyPatch, **change: str) -> Settings:
+    for name, value in (GOOD | change).items():
+        monkeypatch.setenv(name, value)
+    return Settings(_env_file=None)
+
+
+def complaint(monkeypatch: pytest.MonkeyPatch, **change: str) -> str:
+    with pytest.raises(ValidationError) as caught:
+        settings(monkeypatch, **change)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("scheme", ["postgresql", "postgres", "postgresql+asyncpg", "postgresql+psycopg"])
+def test_every_spelling_of_postgresql_is_the_same_server(monkeypatch: pytest.MonkeyPatch, scheme: str) -> None:
+    url = DSN.replace("postgresql", scheme, 1)
+    assert settings(monkeypatch, DATABASE_URL=url).dsn == DSN
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("sqlite:///blog.db", "'sqlite' is not PostgreSQL"),
+        ("sqlite+aiosqlite:///blog.db", "is not PostgreSQL"),
+        ("mysql://ada:secret-word@localhost/blog", "'mysql' is not PostgreSQL"),
+        ("blog", "is not PostgreSQL"),
+        ("postgresql://ada:secret-word@localhost", "names no database"),
+        ("postgresql://ada:secret-word@localhost:port/blog", "port is not a number"),
+        ("postgresql://ada:secret/word@localhost/blog", "port is not a number"),
+    ],
+)
+def test_no_other_database(monkeypatch: pytest.MonkeyPatch, url: str, reason: str) -> None:
+    message = complaint(monkeypatch, DATABASE_URL=url)
+    assert reason in message
+    assert "word@l" not in message
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "length", "fits"),
+    [
+        ("HS256", 31, False),
+        ("HS256", 32, True),
+        ("HS384", 47, False),
+        ("HS384", 48, True),
+        ("HS512", 63, False),
+        ("HS512", 64, True),
+    ],
+)
+def test_robustness_22_the_key_is_as_long_as_the_hash(
+    monkeypatch: pytest.MonkeyPatch, algorithm: str, length: int, fits: bool
+) -> None:
+    change = {"ALGORITHM": algorithm, "SECRET_KEY": (KEY * 2)[:length]}
+    if fits:
+        assert settings(monkeypatch, **change).algorithm == algorithm
+    else:
+        assert f"{algorithm} needs at least" in complaint(monkeypatch, **change)
+
+
+@pytest.mark.parametrize("key", ["a" * 64, "secret" * 8, "change-me-change-me-change-me-1234567890"])
+def test_robustness_22_a_placeholder_is_for_development_only(monkeypatch: pytest.MonkeyPatch, key: str) -> None:
+    assert settings(monkeypatch, SECRET_KEY=key, ENVIRONMENT="development").secret_key == SecretStr(key)
+    message = complaint(monkeypatch, SECRET_KEY=key, ENVIRONMENT="production")
+    assert "placeholder" in message
+    assert key not in message
+
+
+def test_who_does_not_say_where_gets_production(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ENVIRONMENT", raising=False)
+    for name in ("DATABASE_URL", "SECRET_KEY"):
+        monkeypatch.setenv(name, GOOD[name])
+    assert Settings(_env_file=None).environment == "production"
+
+
+def test_secrets_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = repr(settings(monkeypatch))
+    assert KEY not in shown
+    assert "pass%2Fword" not in shown
+
+
+@pytest.mark.parametrize(
+    ("value", "origins"),
+    [
+        ("", []),
+        ("https://a.example.com", ["https://a.example.com"]),
+        ("https://a.example.com, http://localhost:3000", ["https://a.example.com", "http://localhost:3000"]),
+        ('["https://a.example.com"]', ["https://a.example.com"]),
+    ],
+)
+def test_origins_are_listed_with_commas_or_as_json(
+    monkeypatch: pytest.MonkeyPatch, value: str, origins: list[str]
+) -> None:
+    assert settings(monkeypatch, BACKEND_CORS_ORIGINS=value).backend_cors_origins == origins
+
+
+@pytest.mark.parametrize("value", ["a.example.com", "https://a.example.com/", "ftp://a.example.com", "*", "[1"])
+def test_what_is_no_origin_is_refused(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    assert "BACKEND_CORS_ORIGINS" in complaint(monkeypatch, BACKEND_CORS_ORIGINS=value).upper()
+
+
+@pytest.mark.parametrize(
+    ("change", "line"),
+    [
+        ({"DATABASE_URL": "sqlite:///blog.db"}, "DATABASE_URL: 'sqlite' is not PostgreSQL"),
+        ({"SECRET_KEY": "change-me"}, "SECRET_KEY: HS256 needs at least 32 bytes"),
+        ({"ACCESS_TOKEN_EXPIRE_MINUTES": "soon"}, "ACCESS_TOKEN_EXPIRE_MINUTES: Input should be a valid integer"),
+    ],
+)
+def test_bad_settings_end_the_process_with_a_line_for_each(
+    monkeypatch: pytest.MonkeyPatch, change: dict[str, str], line: str
+) -> None:
+    for name, value in (GOOD | change).items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SystemExit, match=line):
+        get_settings.__wrapped__()
+
+
+def test_a_server_does_not_start_with_them_and_shows_no_traceback() -> None:
+    result = subprocess.run(
+        [sys.executable, "-m", "uvicorn", "app.main:app"],
+        cwd=ROOT,
+        env=os.environ | GOOD | {"DATABASE_URL": "sqlite:///blog.db"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 1
+    assert "DATABASE_URL: 'sqlite' is not PostgreSQL" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_every_setting_is_in_the_example_with_a_comment() -> None:
+    lines = (ROOT / ".env.example").read_text(encoding="utf-8").splitlines()
+    explained = set()
+    for block in "\n".join(lines).split("\n\n"):
+        names = [line.partition("=")[0] for line in block.splitlines() if not line.startswith("#")]
+        assert block.startswith("#"), f"nothing explains {names}"
+        explained |= {name.lower() for name in names}
+    assert explained == set(Settings.model_fields)

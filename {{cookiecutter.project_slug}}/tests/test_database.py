@@ -1,0 +1,150 @@
+"""The unit of work, on connections that really commit."""
+
+import asyncio
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from sqlalchemy import func, select, text
+
+from app.config import Settings
+from app.database import Database, UnitOfWork
+from app.errors import Conflict, Invalid, Unavailable
+from app.models.article import Article
+from app.models.user import User
+from app.repositories.base import Repository
+from tests.contract import ContractTransport
+from tests.people import HASH, People
+
+
+@pytest.fixture
+def own_database(own_app: FastAPI) -> Database:
+    database: Database = own_app.state.database
+    return database
+
+
+@pytest.fixture
+def own_people(own_app: FastAPI, own_database: Database, settings: Settings) -> People:
+    return People(own_app, own_database, settings)
+
+
+def user(name: str = "ada") -> User:
+    return User(email=f"{name}@example.com", username=name, hashed_password=HASH)
+
+
+async def count(database: Database) -> int | None:
+    return await database.reader().one_or_none(select(func.count()).select_from(User))
+
+
+class TestUnitOfWork:
+    async def test_commits_everything_together(self, own_database: Database) -> None:
+        async with own_database.unit_of_work() as uow:
+            await Repository(User, uow.session).add(user("ada"))
+            await Repository(User, uow.session).add(user("bob"))
+            assert await count(own_database) == 0, "seen from outside before the commit"
+        assert await count(own_database) == 2
+
+    async def test_an_exception_leaves_nothing(self, own_database: Database) -> None:
+        async def fail(uow: UnitOfWork) -> None:
+            await Repository(User, uow.session).add(user())
+            raise LookupError
+
+        with pytest.raises(LookupError):
+            async with own_database.unit_of_work() as uow:
+                await fail(uow)
+        assert await count(own_database) == 0
+
+    async def test_runs_callbacks_after_the_commit_and_only_then(self, own_database: Database) -> None:
+        seen: list[int | None] = []
+
+        async def look() -> None:
+            seen.append(await count(own_database))
+
+        async def break_down() -> None:
+            raise LookupError
+
+        async with own_database.unit_of_work() as uow:
+            uow.after_commit(break_down)
+            uow.after_commit(look)
+            await Repository(User, uow.session).add(user())
+            assert seen == []
+        assert seen == [1], "a callback that fails does not keep the next one from running"
+        with pytest.raises(Conflict):
+            async with own_database.unit_of_work() as uow:
+                uow.after_commit(look)
+                await Repository(User, uow.session).add(user())
+        assert seen == [1]
+
+    async def test_robustness_33_a_constraint_that_fails_at_commit_is_no_success(
+        self, own_database: Database, own_people: People
+    ) -> None:
+        ada = await own_people.join()
+        async with own_database.unit_of_work() as uow:
+            await uow.session.execute(
+                text(
+                    "ALTER TABLE articles ADD CONSTRAINT uq_articles_title UNIQUE (title) DEFERRABLE INITIALLY DEFERRED"
+                )
+            )
+        body = {"title": "Twice", "content": "The same title again"}
+        assert (await ada.client.post("/articles", json=body)).status_code == 201
+        response = await ada.client.post("/articles", json=body)
+        assert (response.status_code, response.json()["detail"]) == (409, "title is already taken")
+        assert await own_database.reader().one_or_none(select(func.count()).select_from(Article)) == 1
+
+
+class TestTranslatedErrors:
+    async def test_a_missing_reference_names_the_field(self, database: Database) -> None:
+        with pytest.raises(Invalid, match="author_id refers to nothing") as caught:
+            async with database.unit_of_work() as uow:
+                await Repository(Article, uow.session).add(Article(title="T", content="0123456789", author_id=10**9))
+        assert caught.value.field == "author_id"
+
+    async def test_a_missing_value_names_the_field(self, database: Database) -> None:
+        with pytest.raises(Invalid, match="title must have a value"):
+            async with database.unit_of_work() as uow:
+                await Repository(Article, uow.session).add(Article(content="0123456789", author_id=1))
+
+    async def test_a_row_that_is_still_referred_to_stays(self, database: Database, people: People) -> None:
+        ada = await people.join()
+        async with database.unit_of_work() as uow:
+            await uow.session.execute(text("CREATE TABLE notes (user_id bigint REFERENCES users)"))
+            await uow.session.execute(text("INSERT INTO notes VALUES (:id)"), {"id": ada.user.id})
+        with pytest.raises(Conflict, match="still refer"):
+            async with database.unit_of_work() as uow:
+                await uow.session.delete(await uow.session.get_one(User, ada.user.id))
+
+    @pytest.mark.parametrize("value", ["nul\0", "x" * 256])
+    async def test_a_value_that_does_not_fit_is_the_clients_mistake(self, database: Database, value: str) -> None:
+        with pytest.raises(Invalid, match="cannot be stored"):
+            async with database.unit_of_work() as uow:
+                await Repository(User, uow.session).add(User(email=value, username="ada", hashed_password=HASH))
+
+    async def test_a_server_that_hangs_up_is_unavailable(self, own_database: Database) -> None:
+        with pytest.raises(Unavailable):
+            async with own_database.unit_of_work() as uow:
+                await uow.session.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
+        assert await count(own_database) == 0, "the next one gets a new connection"
+
+
+async def test_of_two_changes_at_once_none_is_lost(own_app: FastAPI, own_people: People) -> None:
+    ada = await own_people.join()
+    article = await own_people.write(ada)
+    changes: list[dict[str, object]] = [
+        {"title": "New title"},
+        {"content": "New and long enough"},
+        {"published": False},
+    ]
+    async with httpx.AsyncClient(
+        transport=ContractTransport(own_app), base_url="http://test", headers=ada.client.headers
+    ) as client:
+        await asyncio.gather(*(client.patch(f"/articles/{article.id}", json=change) for change in changes))
+        body = (await client.get(f"/articles/{article.id}")).json()
+    assert (body["title"], body["content"], body["published"]) == ("New title", "New and long enough", False)
+
+
+async def test_a_repository_knows_its_columns(database: Database, people: People) -> None:
+    ada = await people.join()
+    async with database.unit_of_work() as uow:
+        stored = await uow.session.get_one(User, ada.user.id)
+        with pytest.raises(AttributeError, match="'emial'"):
+            await Repository(User, uow.session).update(stored, {"emial": "x@example.com"})
