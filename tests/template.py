@@ -31,5 +31,16 @@ def export(target: Path) -> None:
         git("checkout-index", "--all", f"--prefix={target.resolve()}/", env=index)
 
 
+def commit(repository: Path, message: str) -> str:
+    """Commit whatever lies in the directory, which becomes a repository if it is none; return the commit's hash."""
+    if not (repository / ".git").exists():
+        git("init", "--quiet", cwd=repository)
+        git("symbolic-ref", "HEAD", "refs/heads/main", cwd=repository)
+    git("add", "--all", cwd=repository)
+    person = ("-c", "user.name=A Developer", "-c", "user.email=developer@example.com", "-c", "commit.gpgsign=false")
+    git(*person, "commit", "--quiet", "--allow-empty", "--message", message, cwd=repository)
+    return git("rev-parse", "HEAD", cwd=repository)
+
+
 if __name__ == "__main__":
     export(Path(sys.argv[1]))

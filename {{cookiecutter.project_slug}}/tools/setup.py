@@ -30,7 +30,11 @@ DATABASE_URL = "DATABASE_URL"
 
 
 class SetupError(Exception):
-    """A step cannot be done; the message is one line for the user."""
+    """A step cannot be done; the message is one line for the user, the output that of the command that failed."""
+
+    def __init__(self, message: str, output: str = "") -> None:
+        super().__init__(message)
+        self.output = output
 
 
 # ---------------------------------------------------------------------------------------------- what the user sees
@@ -46,29 +50,31 @@ class Report:
         self.again = "make setup" if make else f"python {Path('tools', 'setup.py')}"
         self.python = "make" if make else f"{venv_python(Path('.venv'))} -m app"
 
-    def show(self, text: str, *, error: bool = False) -> None:
+    def show(self, text: str, *, end: str = "\n", error: bool = False) -> None:
         """Print a line in what the stream can encode; a reader that has gone away is not our failure."""
         stream = sys.stderr if error else sys.stdout
+        if stream is None:  # closed from the start
+            return
         encoding = stream.encoding or "ascii"
         for sign, ascii_sign in {"✓": "+", "✗": "x", "–": "-", "…": "..."}.items():  # noqa: RUF001
             if sign.encode(encoding, "ignore") == b"":
                 text = text.replace(sign, ascii_sign)
         with contextlib.suppress(OSError):
-            print(text.encode(encoding, "backslashreplace").decode(encoding), file=stream, flush=True)
+            print(text.encode(encoding, "backslashreplace").decode(encoding), end=end, file=stream, flush=True)
 
     @contextlib.contextmanager
     def step(self, name: str) -> Iterator[list[str]]:
         """Time a step. What it appends to the list is said behind its name."""
         self.step_name = name
         started = time.perf_counter()
-        if sys.stdout.isatty():
-            print(f"  {name:<12} ", end="\r", flush=True)
+        if sys.stdout and sys.stdout.isatty():
+            self.show(f"  … {name}\r", end="")
         said: list[str] = []
         yield said
         self.show(f"  ✓ {name:<12} {'; '.join(said)} ({time.perf_counter() - started:.1f} s)")
 
     def failed(self, reason: str) -> None:
-        self.show(f"  ✗ {self.step_name:<12} {reason}. Then run `{self.again}`. (Details: .setup.log)", error=True)
+        self.show(f"  ✗ {self.step_name:<12} {reason}. To finish: `{self.again}`. (Details: .setup.log)", error=True)
 
     def finished(self) -> None:
         self.show("\nReady. What to type next:")
@@ -92,8 +98,11 @@ def log(root: Path, text: str) -> None:
         file.write(text.rstrip("\n") + "\n")
 
 
-def run(root: Path, *command: str | Path, env: dict[str, str] | None = None) -> str:
-    """Run a command in the project and return what it prints; raise SetupError with its reason when it fails."""
+def run(root: Path, *command: str | Path, env: dict[str, str] | None = None, secret: bool = False) -> str:
+    """Run a command in the project and return what it prints; raise SetupError with its reason when it fails.
+
+    What is secret stays out of the log.
+    """
     arguments = [str(part) for part in command]
     log(root, "$ " + " ".join(arguments))
     try:
@@ -110,19 +119,20 @@ def run(root: Path, *command: str | Path, env: dict[str, str] | None = None) -> 
         )
     except OSError as error:
         raise SetupError(f"cannot run {arguments[0]}: {error.strerror}") from error
-    log(root, done.stdout)
+    if done.returncode or not secret:
+        log(root, done.stdout)
     if done.returncode:
-        raise SetupError(culprit(done.stdout) or f"{arguments[0]} failed with status {done.returncode}")
+        raise SetupError(culprit(done.stdout) or f"{arguments[0]} ended with {done.returncode}", done.stdout)
     return done.stdout.strip()
 
 
 def culprit(output: str) -> str:
-    """The one line of a failed command's output that says why: its first error with the deepest cause, or its last."""
-    lines = [line.strip(" \t×╰─▶│├") for line in output.splitlines() if line.strip()]  # noqa: RUF001
-    errors = [line for line in lines if re.match(r"error\b", line, re.IGNORECASE)]
-    causes = [line for line in lines if line.startswith("Caused by: ")]
-    reason = " ".join([*(errors or lines[-1:])[:1], *causes[-1:]])
-    return re.sub(r"^error:\s*", "", reason, flags=re.IGNORECASE).rstrip(".")
+    """The one line of a failed command's output that says why: its first error and the deepest cause, or its last."""
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    errors = [line for line in lines if re.match(r"error: ", line, re.IGNORECASE)]
+    causes = [line for line in lines if re.match(r"(caused by|cause): ", line, re.IGNORECASE)]
+    reason = " <- ".join(line.split(": ", 1)[1] for line in errors[:1] + causes[-1:]) or "".join(lines[-1:])
+    return reason.rstrip(".")
 
 
 # -------------------------------------------------------------------------------------------------- .env and git
@@ -226,8 +236,12 @@ def create_environment(root: Path) -> str:
     # The Python that this one was made from: an environment cannot be made anew while it runs the making.
     base = getattr(sys, "_base_executable", None) or sys.executable
     run(root, base, "-m", "venv", "--clear", *(["--without-pip"] if uv else []), venv)
-    with explained():
+    try:
         by = install(root, python, requirements, uv)
+    except SetupError as error:
+        if no_network(error):
+            raise SetupError(f"packages cannot be fetched; is there a network? ({error})") from error
+        raise
     stamp.write_text(f"{wanted} {version_of(python)}", encoding="utf-8")
     return f".venv made by {by}"
 
@@ -249,7 +263,7 @@ def install(root: Path, python: Path, requirements: Path, uv: str | None) -> str
         return "uv"
     pip = [str(python), "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
     try:
-        run(root, *pip, "uv")
+        run(root, *pip, "--retries", "1", "uv")
         run(root, python, "-m", "uv", "pip", "install", "--python", python, *arguments)
     except SetupError:
         run(root, *pip, *arguments)
@@ -268,15 +282,11 @@ def uv_environment(root: Path, uv: str) -> dict[str, str]:
     return dict(os.environ)
 
 
-@contextlib.contextmanager
-def explained() -> Iterator[None]:
-    """Say what usually is behind it when packages cannot be fetched."""
-    try:
-        yield
-    except SetupError as error:
-        if re.search(r"fetch|connect|network|resolve|timed out|from versions: none|not found in the cache", str(error)):
-            raise SetupError(f"no connection to the package index? {error}") from error
-        raise
+def no_network(error: SetupError) -> bool:
+    return (
+        re.search(r"NewConnectionError|Failed to fetch|network was disabled|from versions: none", error.output)
+        is not None
+    )
 
 
 # --------------------------------------------------------------------------------------------------------- database
@@ -289,7 +299,7 @@ def database_url(root: Path, python: Path) -> tuple[str, str]:
         return given, "the environment"
     # As the application reads it: with the library that reads it there.
     program = f"import dotenv; print(dotenv.dotenv_values('.env').get('{DATABASE_URL}') or '')"
-    return checked(run(root, python, "-c", program), ".env"), ".env"
+    return checked(run(root, python, "-c", program, secret=True), ".env"), ".env"
 
 
 @contextlib.contextmanager
@@ -358,6 +368,8 @@ def main() -> int:
         set_up(ROOT, report)
     except SetupError as error:
         report.failed(str(error))
+    except OSError as error:
+        report.failed(f"{error.strerror or error}" + (f": {error.filename}" if error.filename else ""))
     except KeyboardInterrupt:
         report.failed("interrupted")
     except Exception as error:  # noqa: BLE001  # whatever it is, the user gets one line and the rest is in the log
