@@ -95,9 +95,9 @@ class Cluster:
         if not ignore.exists():
             ignore.write_text("*\n", encoding="utf-8")
         package = self.binaries.parent.parent
-        opened = self.account.let_in(self.data, self.binaries / "postgres")
         for tree in (self.binaries.parent, package / ".dylibs", package.with_name(f"{package.name}.libs")):
             self.account.let_read(tree)
+        opened = self.account.let_in(self.data, self.binaries / "postgres")
         if opened:
             names = ", ".join(map(str, opened))
             print(

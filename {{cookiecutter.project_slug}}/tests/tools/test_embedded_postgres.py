@@ -36,6 +36,7 @@ import os, signal, subprocess, sys, time
 from pathlib import Path
 from tools.embedded_postgres import serving
 url, directory = sys.argv[1], Path(sys.argv[2])
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored, and inherited so, where tests run in the background
 """
 KEEP = "with serving(url, directory):\n    print('up', flush=True)\n    sys.stdin.readline()"
 
