@@ -38,12 +38,13 @@ def migrate(
     """Bring the database to the newest schema. Many may do so at the same time."""
     from alembic.util import CommandError  # noqa: PLC0415  # only this command needs Alembic
 
-    from app.migrations import upgrade  # noqa: PLC0415
+    from app.migrations import newest_revision, upgrade  # noqa: PLC0415
 
     try:
         upgrade(get_settings(), revision)
     except CommandError as error:
         sys.exit(str(error))
+    typer.echo(f"The database is at revision {newest_revision() if revision == 'head' else revision}.")
 
 
 @cli.command()

@@ -47,6 +47,7 @@ def _describe(app: FastAPI) -> dict[str, Any]:
         routes=app.routes,
         separate_input_output_schemas=False,
     )
+    description["info"]["description"] = app.description  # left out by FastAPI when it is empty
     for path in description["paths"].values():
         for operation in path.values():
             for response in operation["responses"].values():

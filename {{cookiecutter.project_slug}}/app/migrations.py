@@ -2,6 +2,7 @@
 
 from alembic import command
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 
 from app.config import ROOT, Settings
 
@@ -11,6 +12,11 @@ def config(settings: Settings) -> Config:
     alembic = Config(ROOT / "alembic.ini")
     alembic.attributes["settings"] = settings
     return alembic
+
+
+def newest_revision() -> str | None:
+    """The revision that `head` stands for."""
+    return ScriptDirectory(str(ROOT / "alembic")).get_current_head()
 
 
 def upgrade(settings: Settings, revision: str = "head") -> None:

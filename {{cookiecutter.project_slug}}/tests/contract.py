@@ -62,7 +62,7 @@ class Contract:
         for template, operations in sorted(self._description["paths"].items(), key=lambda item: "{" in item[0]):
             if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", template), path) and method in operations:
                 responses: dict[str, dict[str, Any]] = operations[method]["responses"]
-                return responses.get(str(status), responses["default"])
+                return responses[str(status)] if str(status) in responses else responses["default"]
         return None
 
     def _validator(self, schema: dict[str, Any]) -> jsonschema_rs.Validator:

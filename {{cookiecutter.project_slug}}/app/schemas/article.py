@@ -6,7 +6,12 @@ from pydantic import Field, StringConstraints
 from app.schemas.base import NOT_SENT, Input, Output, Patch
 from app.schemas.page import PageQuery, SortBy
 
-Title = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+# White space around it is dropped, so a title needs something else: said in the contract too.
+Title = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=200),
+    Field(json_schema_extra={"pattern": r"^[^\x00]*[^\x00\s][^\x00]*$"}),
+]
 Content = Annotated[str, Field(min_length=10)]
 
 
