@@ -12,7 +12,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -391,16 +391,20 @@ with serving(url, directory):
                 os.kill(pid, signal.SIGKILL)
             process.communicate()
 
-    def test_forked_child_that_leaves_the_block(self, project: Project) -> None:
+    def test_forked_child_stands_on_its_own(self, project: Project) -> None:
         program = """
+reading, writing = os.pipe()
 with serving(url, directory):
     child = os.fork()
     if child:
-        os.waitpid(child, 0)
-        print('left', flush=True)
-        sys.stdin.readline()
-    else:
-        with serving(url, directory): pass"""
+        os.read(reading, 1)
+if child:
+    print('left', flush=True)
+    os.waitpid(child, 0)
+else:
+    with serving(url, directory):
+        os.write(writing, b'.')
+        sys.stdin.readline()"""
         process = project.run(program)
         assert line(process) == "left"
         assert ask(project.url, "SELECT 1") == 1
@@ -442,7 +446,8 @@ class TestInterruption:
         ask(project.url, "CREATE TABLE committed AS SELECT 42 AS answer")
         postmaster = project.postmaster()
         for victim in (process, postmaster, *postmaster.children()):
-            victim.kill()
+            with suppress(psutil.NoSuchProcess):  # it may end by itself, now that its parent is gone
+                victim.kill()
         ended(process)
         with project.serving():
             assert ask(project.url, "SELECT answer FROM committed") == 42
@@ -455,6 +460,20 @@ class TestInterruption:
             with project.serving():
                 assert project.postmaster() != postmaster
                 assert ask(project.url, "SELECT text FROM note") == "kept"
+
+    def test_kill_of_the_server_that_leaves_a_child_behind(self, project: Project) -> None:
+        process = project.run(KEEP)
+        assert line(process) == "up"
+        postmaster = project.postmaster()
+        child = postmaster.children()[0]
+        child.suspend()  # so it does not notice, and holds on to the memory that a new server must not share
+        postmaster.kill()
+        soon = threading.Timer(0.5, child.kill)
+        soon.start()
+        with project.serving():
+            assert ask(project.url, "SELECT text FROM note") == "kept"
+        soon.join()
+        assert ended(process)[0] == 0
 
     def test_stale_pid_that_is_anothers_by_now(self, project: Project) -> None:
         account = unprivileged.account()
