@@ -31,6 +31,19 @@ def export(target: Path) -> None:
         git("checkout-index", "--all", f"--prefix={target.resolve()}/", env=index)
 
 
+def export_previous(target: Path, than: str) -> bool:
+    """Write the newest commit that can be rendered and has another tree there; False when history holds none."""
+    for revision in git("rev-list", "--max-count=100", "HEAD").split():
+        names = git("ls-tree", "--name-only", revision).splitlines()
+        if "cookiecutter.json" in names and git("rev-parse", f"{revision}^{{tree}}") != than:
+            with tempfile.TemporaryDirectory() as directory:
+                index = {"GIT_INDEX_FILE": str(Path(directory, "index"))}
+                git("read-tree", revision, env=index)
+                git("checkout-index", "--all", f"--prefix={target.resolve()}/", env=index)
+            return True
+    return False
+
+
 def commit(repository: Path, message: str) -> str:
     """Commit whatever lies in the directory, which becomes a repository if it is none; return the commit's hash."""
     if not (repository / ".git").exists():

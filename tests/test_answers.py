@@ -92,14 +92,9 @@ def test_an_address_is_accepted(email: str) -> None:
 
 @pytest.mark.parametrize(
     "email",
-    ["", "ada", "ada@", "@example.com", "ada@localhost", "a b@example.com", "a@b@example.com", "ada@example..com"]
-    + [
-        "ada@-example.com",
-        "ada@example.com\n",
-        'a"b@example.com',
-        "a\\b@example.com",
-        "ädä@example.com",
-        "ada@example.c",
+    [
+        *("", "ada", "ada@", "@example.com", "ada@localhost", "a b@example.com", "a@b@example.com", "ada@example..com"),
+        *("ada@-example.com", "ada@example.com\n", 'a"b@example.com', "a\\b@example.com", "ädä@example.com", "ada@x.c"),
     ],
 )
 def test_what_is_no_address_is_refused(email: str) -> None:

@@ -5,18 +5,20 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
 from bakes import COMBINATIONS, HOSTILE, bake, bake_hostile
+from cookiecutter.prompt import render_variable
+from cookiecutter.utils import create_env_with_context
 from dotenv import dotenv_values
 from markdown_it import MarkdownIt
 from template import ROOT, git
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 PROJECT = "{{cookiecutter.project_slug}}"
 # These hold answers. Every other file of the project is copied as it is, and may hold braces of its own.
@@ -124,9 +126,6 @@ def test_each_licence_is_the_one_asked_for(baked: Path, request: pytest.FixtureR
 
 def derived(question: str, text: str) -> dict[str, str]:
     """The private variables of cookiecutter.json that are derived from the answer to a question."""
-    from cookiecutter.prompt import render_variable
-    from cookiecutter.utils import create_env_with_context
-
     variables: dict[str, Any] = json.loads((ROOT / "cookiecutter.json").read_text(encoding="utf-8"))
     prefix = {"project_name": "__name_", "author_name": "__author_"}.get(question, f"__{question}_")
     environment = create_env_with_context({})
@@ -145,9 +144,10 @@ def escaped_answers() -> Iterator[str]:
 
 TEXTS = [
     *("FastAPI Blog", HOSTILE, "\\", '"', '\\"', "a\\nb", "\\u0041", "{{ x }}", "${HOME}", "$${HOME}", "\\${HOME}", "${"),
-    *("${A:-b}", "# x", "x #", "x # y", "- x", "+ x", "* x", "1. x", "1) x", "2024.", "---", "===", "> x", "`x`", "**x**"),
-    *("_x_", "snake_case", "[x](y)", "![x](y)", "[x]: y", "<b>", "<!-- x", "&amp;", "&#35;", "~~~", "| a |", "a  b", "!"),
-    *("'", "''", "%", "@", "!!str", "null", "true", "0123", "x:", ": x", "x\u00a0y", "e\u0301", "👩‍👩‍👧", "\ufeffx", "עברית"),
+    *("${A:-b}", "# x", "x #", "x # y", "- x", "+ x", "* x", "1. x", "1) x", "2024.", "---", "===", "> x", "`x`"),
+    *("**x**", "_x_", "snake_case", "[x](y)", "![x](y)", "[x]: y", "<b>", "<!-- x", "&amp;", "&#35;", "~~~", "| a |"),
+    *("a  b", "!", "'", "''", "%", "@", "!!str", "null", "true", "0123", "x:", ": x", "x\u00a0y", "e\u0301", "\ufeffx"),
+    *("\U0001f469\u200d\U0001f467", "עברית"),
 ]  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""tools/setup.py under a user's fingers: whatever fails, the project stays whole and the last line says how to go on."""
+"""tools/setup.py in trouble: whatever fails, the project stays whole and the last line says how to go on."""
 
 from __future__ import annotations
 

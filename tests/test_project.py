@@ -1,0 +1,165 @@
+"""One project all the way, as cookiecutter leaves it with a user; and every render held against the project's rules.
+
+All of it is one xdist group: the environment, the database and mypy's cache are made once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import urllib.parse
+from typing import TYPE_CHECKING
+
+import pytest
+from api import served
+from bakes import HOSTILE, bake, bake_hostile, run_cookiecutter
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+pytestmark = pytest.mark.xdist_group("project")
+
+
+def run(project: Path, *command: str, cwd: Path | None = None, **env: str) -> subprocess.CompletedProcess[str]:
+    """Run a program of the project's environment, or any other, in the project or elsewhere."""
+    program = project / ".venv" / "bin" / command[0]
+    arguments = [str(program) if program.exists() else command[0], *command[1:]]
+    done = subprocess.run(
+        arguments, cwd=cwd or project, env=os.environ | env, check=False, capture_output=True, encoding="utf-8"
+    )
+    done.stdout += done.stderr
+    return done
+
+
+# ------------------------------------------------------------------------------------- each render, by its own rules
+
+
+def test_ruff_finds_nothing(baked: Path, project: Path) -> None:
+    done = run(project, "ruff", "check", ".", cwd=baked)
+    assert done.returncode == 0, done.stdout
+
+
+def test_the_code_is_formatted(baked: Path, project: Path) -> None:
+    done = run(project, "ruff", "format", "--check", ".", cwd=baked)
+    assert done.returncode == 0, done.stdout
+
+
+def test_the_types_hold(baked: Path, project: Path) -> None:
+    # The code is the same in every render; only the Python it is checked for differs, and mypy keeps those apart.
+    done = run(project, "mypy", "--strict", "app/", "--cache-dir", str(project / ".mypy_cache"), cwd=baked)
+    assert done.returncode == 0, done.stdout
+
+
+def test_imports_go_one_way(baked: Path, project: Path) -> None:
+    done = run(project, "lint-imports", "--no-cache", cwd=baked)
+    assert done.returncode == 0, done.stdout
+
+
+def test_the_application_reads_a_hostile_name_as_it_was_typed(template: Path, project: Path, tmp_path: Path) -> None:
+    hostile = bake_hostile(template, tmp_path)
+    (hostile / ".env").write_bytes((hostile / ".env.example").read_bytes())
+    program = "from app.config import get_settings; print(ascii(get_settings().app_name))"
+    done = run(project, "python", "-c", program, cwd=hostile, SECRET_KEY="x" * 64)
+    assert done.stdout == ascii(HOSTILE) + "\n"
+
+
+# ------------------------------------------------------------------------------------------------ one, all the way
+
+
+def test_the_projects_own_tests_pass(project: Path) -> None:
+    done = run(project, "make", "test")
+    assert done.returncode == 0, done.stdout
+
+
+def test_everything_that_ci_checks_statically_passes(project: Path) -> None:
+    done = run(project, "make", "lint", "types")
+    assert done.returncode == 0, done.stdout
+
+
+def test_a_second_setup_has_nothing_to_do(project: Path) -> None:
+    before = (project / ".env").read_bytes()
+    done = run(project, "make", "setup")
+    assert done.returncode == 0, done.stdout
+    for line in ("✓ .env         kept as it is", "✓ git          there already", "✓ environment  .venv is current"):
+        assert line in done.stdout
+    assert (project / ".env").read_bytes() == before
+
+
+def test_baking_over_the_project_keeps_its_secrets_and_its_data(template: Path, project: Path) -> None:
+    before = (project / ".env").read_bytes()
+    done = run_cookiecutter(template, project.parent, "--no-input", "--overwrite-if-exists")
+    assert done.returncode == 0, done.stdout
+    assert done.stderr == ""
+    assert "✓ migrations" in done.stdout
+    assert (project / ".env").read_bytes() == before
+
+
+def test_the_log_of_the_setup_holds_no_password(project: Path) -> None:
+    (line,) = (line for line in (project / ".env").read_text().splitlines() if line.startswith("DATABASE_URL="))
+    password = urllib.parse.urlsplit(line.removeprefix("DATABASE_URL=")).password
+    assert password
+    assert password not in (project / ".setup.log").read_text(encoding="utf-8")
+
+
+@contextlib.contextmanager
+def database(project: Path) -> Iterator[str]:
+    """Keep the embedded PostgreSQL of the project up; give its URL."""
+    server = subprocess.Popen(
+        [project / ".venv" / "bin" / "python", "-m", "tools.embedded_postgres"],
+        cwd=project,
+        stdout=subprocess.PIPE,
+        encoding="utf-8",
+    )
+    try:
+        assert server.stdout
+        assert server.stdout.readline()
+        (line,) = (line for line in (project / ".env").read_text().splitlines() if line.startswith("DATABASE_URL="))
+        yield line.removeprefix("DATABASE_URL=")
+    finally:
+        server.terminate()
+        server.communicate(timeout=60)
+
+
+def test_the_tables_can_be_made_unmade_and_made_again(project: Path) -> None:
+    with database(project):
+        for command in (["upgrade", "head"], ["downgrade", "base"], ["upgrade", "head"], ["check"]):
+            done = run(project, "alembic", *command)
+            assert done.returncode == 0, (command, done.stdout)
+
+
+@pytest.mark.parametrize("part", ["password", "database"])
+def test_a_server_that_refuses_is_told_in_one_line(part: str, template: Path, project: Path, tmp_path: Path) -> None:
+    other = bake(template, tmp_path)
+    with database(project) as url:
+        parts = urllib.parse.urlsplit(url)
+        # By another name for the same machine and user: with 127.0.0.1 the URL would be the embedded server's own.
+        wrong = {
+            "password": f"postgresql://embedded:wr0ng@127.0.0.2:{parts.port}{parts.path}",
+            "database": f"postgresql://embedded:{parts.password}@[::ffff:127.0.0.1]:{parts.port}/missing",
+        }
+        done = run(project, "python3", "tools/setup.py", cwd=other, DATABASE_URL=wrong[part])
+    assert done.returncode == 1
+    lines = [line for line in done.stdout.splitlines() if "✓" not in line]
+    assert len(lines) == 1, done.stdout
+    assert lines[0].startswith("  ✗ migrations")
+    assert lines[0].endswith("To finish: `make setup`. (Details: .setup.log)")
+    assert "wr0ng" not in done.stdout
+
+
+def test_a_blog_is_written_over_a_socket_and_survives_a_restart(project: Path) -> None:
+    with served(project) as api:
+        assert api("GET", "/docs")[0] == 200
+        person = {"email": "ada@example.com", "username": "ada", "password": "correct horse battery"}
+        assert api("POST", "/auth/register", person)[0] == 201
+        _, login, _ = api("POST", "/auth/login", {"username": "ada", "password": person["password"]}, form=True)
+        assert login["token_type"] == "bearer"  # noqa: S105
+        api.token = login["access_token"]
+        article = {"title": "Hello", "content": "The first words of a blog.", "published": True}
+        status, created, headers = api("POST", "/articles", article)
+        assert status == 201
+        assert headers["location"].endswith(f"/articles/{created['id']}")
+        assert [row["title"] for row in api("GET", "/articles")[1]] == ["Hello"]
+    with served(project) as api:
+        assert [row["title"] for row in api("GET", "/articles")[1]] == ["Hello"]
