@@ -1,0 +1,36 @@
+"""What the documents name exists."""
+
+import re
+
+import pytest
+
+from app.config import ROOT
+
+# A path: something with a slash or a known ending, and nothing that a command or an address has.
+_PATH = re.compile(r"[\w.-]+(?:/[\w.-]+)*(?:/|\.(?:py|md|toml|yaml|ini|txt|cfg))|[\w.-]+(?:/[\w.-]+)+")
+_MADE_LATER = {".postgres/", ".venv/bin/python", ".venv/bin"}
+
+
+@pytest.mark.parametrize(
+    "document",
+    ["README.md", "AGENTS.md", *(f"docs/decisions/{path.name}" for path in (ROOT / "docs/decisions").iterdir())],
+)
+def test_every_path_that_is_named_exists(document: str) -> None:
+    text = (ROOT / document).read_text(encoding="utf-8")
+    named = {code for code in re.findall(r"`([^`\n]+)`", text) if _PATH.fullmatch(code)} - _MADE_LATER
+    missing = sorted(path for path in named if not (ROOT / path).exists())
+    assert not missing
+
+
+def test_agents_md_is_short_enough_to_be_read() -> None:
+    assert len((ROOT / "AGENTS.md").read_text(encoding="utf-8").split()) < 1_000
+
+
+def test_make_lists_every_command() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = re.search(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)
+    assert targets is not None
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    for target in set(targets[1].split()) - {"help"}:
+        assert re.search(rf"^{target}:.*## .", makefile, re.MULTILINE), f"`make` does not explain {target}"
+        assert f"`make {target}" in readme, f"README.md does not name {target}"
