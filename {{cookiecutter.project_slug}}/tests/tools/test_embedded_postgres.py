@@ -341,15 +341,16 @@ class TestUsers:
         answers = []
 
         def use() -> None:
-            with project.serving():
-                answers.append(ask(project.url, "SELECT 1"))
+            for _ in range(4):
+                with project.serving():
+                    answers.append(ask(project.url, "SELECT 1"))
 
         threads = [threading.Thread(target=use) for _ in range(4)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-        assert answers == [1] * 4
+        assert answers == [1] * 16
 
     def test_starting_at_the_same_moment(self, fresh: Project) -> None:
         processes = [fresh.run(KEEP) for _ in range(3)]
