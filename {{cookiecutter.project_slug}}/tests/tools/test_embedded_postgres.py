@@ -341,16 +341,16 @@ class TestUsers:
         answers = []
 
         def use() -> None:
-            for _ in range(4):
+            for _ in range(3):
                 with project.serving():
                     answers.append(ask(project.url, "SELECT 1"))
 
-        threads = [threading.Thread(target=use) for _ in range(4)]
+        threads = [threading.Thread(target=use) for _ in range(3)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-        assert answers == [1] * 16
+        assert answers == [1] * 9
 
     def test_starting_at_the_same_moment(self, fresh: Project) -> None:
         processes = [fresh.run(KEEP) for _ in range(3)]
@@ -362,9 +362,9 @@ class TestUsers:
         assert not fresh.listens()
 
     def test_coming_and_going(self, project: Project) -> None:
-        program = "for _ in range(6):\n    with serving(url, directory): pass"
+        program = "for _ in range(4):\n    with serving(url, directory): pass"
         processes = [project.run(program) for _ in range(3)]
-        for _ in range(6):
+        for _ in range(4):
             with project.serving():
                 assert ask(project.url, "SELECT 1") == 1
         assert [ended(process) for process in processes] == [(0, "")] * 3
