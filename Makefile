@@ -5,10 +5,10 @@ PORT ?= 8000
 VENV := .venv/bin
 DEMO := build/fastapi-blog
 # The project is linted as it is rendered, by its own rules.
-CODE := hooks tests
+CODE := hooks tests benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format lock clean
+.PHONY: help demo test bench lint format lock clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -19,6 +19,9 @@ demo: $(DEMO) ## render the defaults into build/ and serve them on PORT (8000); 
 
 test: lint ## everything: lint, types, and the tests, which render, set up and try projects
 	@$(VENV)/python -m pytest -n 2 --dist loadgroup
+
+bench: $(VENV)/installed ## what a user waits for, each beside its floor: a table
+	@PATH="$(CURDIR)/$(VENV):$$PATH" $(VENV)/python benchmarks/run.py
 
 lint: $(VENV)/installed ## ruff and mypy over hooks and tests
 	@$(VENV)/ruff check $(CODE)
