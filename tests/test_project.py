@@ -37,12 +37,12 @@ def run(project: Path, *command: str, cwd: Path | None = None, **env: str) -> su
 
 
 def test_ruff_finds_nothing(baked: Path, project: Path) -> None:
-    done = run(project, "ruff", "check", ".", cwd=baked)
+    done = run(project, "ruff", "check", "--no-cache", ".", cwd=baked)
     assert done.returncode == 0, done.stdout
 
 
 def test_the_code_is_formatted(baked: Path, project: Path) -> None:
-    done = run(project, "ruff", "format", "--check", ".", cwd=baked)
+    done = run(project, "ruff", "format", "--no-cache", "--check", ".", cwd=baked)
     assert done.returncode == 0, done.stdout
 
 

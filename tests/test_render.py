@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 PROJECT = "{{cookiecutter.project_slug}}"
 # These hold answers. Every other file of the project is copied as it is, and may hold braces of its own.
-RENDERED = {".env.example", "AGENTS.md", "LICENSE", "README.md", "pyproject.toml"}
+RENDERED = {".env.example", "AGENTS.md", "LICENSE", "README.md", "openapi.yaml", "pyproject.toml"}
 
 
 def files(directory: Path) -> dict[str, Path]:
@@ -183,4 +183,6 @@ def test_hostile_answers_are_data_in_every_file(template: Path, tmp_path: Path) 
     assert metadata["description"] == HOSTILE
     assert metadata["authors"] == [{"name": HOSTILE, "email": "you@example.com"}]
     assert dotenv_values(project / ".env.example")["APP_NAME"] == HOSTILE
+    contract = yaml.safe_load((project / "openapi.yaml").read_text(encoding="utf-8"))["info"]
+    assert (contract["title"], contract["description"]) == (HOSTILE, HOSTILE)
     assert HOSTILE in markdown_text((project / "README.md").read_text(encoding="utf-8"))
