@@ -5,10 +5,11 @@ PORT ?= 8000
 VENV := .venv/bin
 DEMO := build/fastapi-blog
 # The project is linted as it is rendered, by its own rules.
-CODE := hooks tests benchmarks
+CODE := hooks tests benchmarks scripts
+IN_PLACE := $(VENV)/python scripts/in_place.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench lint format lock clean
+.PHONY: help demo test bench project openapi lint format lock clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -32,9 +33,16 @@ format: $(VENV)/installed ## what ruff can mend by itself
 	@$(VENV)/ruff check --fix-only --quiet $(CODE)
 	@$(VENV)/ruff format $(CODE)
 
-lock: ## compile requirements-dev.txt anew; needs uv
-	uv pip compile --group dev --quiet --upgrade --universal --python-version 3.11 \
+project: $(VENV)/installed ## the project's own checks, where it stands in the template
+	@$(IN_PLACE) make check
+
+openapi: $(VENV)/installed ## write the project's openapi.yaml
+	@$(IN_PLACE) openapi
+
+lock: $(VENV)/installed ## requirements*.txt from pyproject.toml, here and in the project; newest versions: upgrade=1
+	@$(VENV)/uv pip compile --group dev --quiet --universal --python-version 3.11 $(if $(upgrade),--upgrade) \
 		--generate-hashes --no-header --no-annotate --no-emit-index-url -o requirements-dev.txt
+	@$(IN_PLACE) lock $(if $(upgrade),upgrade=1)
 
 clean: ## the demo with its data, the environment, caches
 	@rm -rf build .venv .mypy_cache .pytest_cache .ruff_cache

@@ -1,5 +1,6 @@
 """A real PostgreSQL for every test: each worker has a database, each test a transaction that is rolled back."""
 
+import logging
 import os
 import secrets
 from collections.abc import AsyncIterator, Iterator
@@ -24,6 +25,8 @@ from tests.people import People
 from tools.embedded_postgres import serving
 
 TEMPLATE = "template"
+
+logging.getLogger("alembic").setLevel(logging.WARNING)  # each run makes the template: no news
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
