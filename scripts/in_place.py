@@ -1,8 +1,8 @@
 """Run a command in the project where it stands in the template, unrendered: `python scripts/in_place.py make check`.
 
-The project's Python holds no Jinja, so that it can be worked on as it lies. What a run leaves behind must not lie there,
-though: cookiecutter would copy it into every project. So the command runs in a copy, with an environment and a
-database of its own. `make openapi` and `make lock` of the template are built on this.
+The project's Python holds no Jinja, so that it can be worked on as it lies. What a run leaves behind must not lie
+there, though: cookiecutter would copy it into every project. So the command runs in a copy, with an environment and
+a database of its own. `make openapi` and `make lock` of the template are built on this.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def settings(project: Path) -> dict[str, str]:
 
 
 def write_contract(project: Path) -> None:
-    """Bring the template's openapi.yaml up to date. Its two answers stand in double quotes, which they are escaped for."""
+    """Bring openapi.yaml up to date. Its two answers stand in double quotes, which they are escaped for."""
     subprocess.run(["python", "-m", "app", "openapi"], cwd=project, env=os.environ | settings(project), check=True)
     text = (project / "openapi.yaml").read_text(encoding="utf-8")
     quoted = re.sub(r"^(  \w+): '(\{\{ \S+ \}\})'$", r'\1: "\2"', text, flags=re.MULTILINE)
