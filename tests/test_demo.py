@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 PROJECT = "{{cookiecutter.project_slug}}"
 
 
-def test_the_demo_serves_a_blog_from_a_clean_clone_and_keeps_it(template: Path, tmp_path: Path) -> None:
-    clone, home = tmp_path / "clone", tmp_path / "home"
-    git("clone", "--quiet", template, clone, cwd=tmp_path)
+def test_the_demo_serves_a_blog_from_a_clean_clone_and_keeps_it(template: Path, place: Path) -> None:
+    clone, home = place / "clone", place / "home"
+    git("clone", "--quiet", template, clone, cwd=place)
     home.mkdir()
     # What a developer's work leaves in the template's own tree is not for the demo.
     (clone / PROJECT / ".env").write_text("SECRET_KEY=left over\n", encoding="utf-8")
