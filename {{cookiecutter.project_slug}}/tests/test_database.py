@@ -5,9 +5,9 @@ import asyncio
 import httpx
 import pytest
 from fastapi import FastAPI
-from sqlalchemy import func, select, text
+from sqlalchemy import Boolean, func, select, text
 
-from app.config import Settings
+from app.config import ROOT, Settings
 from app.database import Database, UnitOfWork
 from app.errors import Conflict, Invalid, Unavailable
 from app.models.article import Article
@@ -90,6 +90,27 @@ class TestUnitOfWork:
         response = await ada.client.post("/articles", json=body)
         assert (response.status_code, response.json()["detail"]) == (409, "title is already taken")
         assert await own_database.reader().one_or_none(select(func.count()).select_from(Article)) == 1
+
+    def test_is_the_only_one_who_commits(self) -> None:
+        """The session's own context manager does it, inside of UnitOfWork."""
+        sources = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "app").rglob("*.py")}
+        assert [name for name, source in sources.items() if ".commit(" in source or ".rollback(" in source] == []
+        assert [name for name, source in sources.items() if ".begin()" in source] == ["database.py"]
+
+
+class TestReader:
+    async def test_opens_no_transaction(self, own_database: Database) -> None:
+        asked = text("SELECT xact_start = query_start AS alone FROM pg_stat_activity WHERE pid = pg_backend_pid()")
+        alone = select(asked.columns(alone=Boolean).subquery().c.alone)
+        assert await own_database.reader().one_or_none(alone) is True
+        async with own_database.unit_of_work() as uow:
+            await uow.session.execute(text("SELECT"))
+            assert await uow.session.scalar(alone) is False
+
+    async def test_holds_no_connection_between_its_statements(self, own_database: Database) -> None:
+        reader = own_database.reader()
+        await reader.all(select(User))
+        assert own_database.reads.kw["bind"].pool.checkedout() == 0
 
 
 class TestTranslatedErrors:

@@ -19,8 +19,10 @@ def serve(host: str, port: int) -> None:
     Ends with one line for a port in use and for a database that cannot be had.
     """
     _refuse_taken_port(host, port)
-    # Before uvicorn has handlers of its own, a SIGTERM must unwind the blocks below as Ctrl-C does.
-    signal.signal(signal.SIGTERM, _stop)
+    # Before uvicorn has a handler of its own, a SIGTERM must unwind the blocks below as Ctrl-C does.
+    signal.signal(signal.SIGTERM, _interrupt)
+    if hasattr(signal, "SIGHUP"):  # the terminal is closed; Windows has no such signal
+        signal.signal(signal.SIGHUP, _terminate)
     settings = get_settings()
     try:
         with serving(settings.dsn):
@@ -36,8 +38,12 @@ def serve(host: str, port: int) -> None:
         pass
 
 
-def _stop(_signum: int, _frame: FrameType | None) -> None:
+def _interrupt(_signum: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
+
+
+def _terminate(_signum: int, _frame: FrameType | None) -> None:
+    signal.raise_signal(signal.SIGTERM)
 
 
 def _refuse_taken_port(host: str, port: int) -> None:

@@ -69,7 +69,7 @@ def wait_until_gone(group: int) -> None:
     pytest.fail("it has left processes behind")
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_serves_and_takes_its_children_with_it(dsn: str, port: int, how: signal.Signals) -> None:
     with dev(dsn, port) as process:
         wait_until_ready(port)
