@@ -1,11 +1,12 @@
 """The unit of work, on connections that really commit."""
 
 import asyncio
+import re
 
 import httpx
 import pytest
 from fastapi import FastAPI
-from sqlalchemy import Boolean, func, select, text
+from sqlalchemy import event, func, select, text
 
 from app.config import ROOT, Settings
 from app.database import Database, UnitOfWork
@@ -100,12 +101,18 @@ class TestUnitOfWork:
 
 class TestReader:
     async def test_opens_no_transaction(self, own_database: Database) -> None:
-        asked = text("SELECT xact_start = query_start AS alone FROM pg_stat_activity WHERE pid = pg_backend_pid()")
-        alone = select(asked.columns(alone=Boolean).subquery().c.alone)
-        assert await own_database.reader().one_or_none(alone) is True
+        sent: list[str] = []
+        pool = own_database.reads.kw["bind"].sync_engine.pool
+        event.listen(
+            pool,
+            "connect",
+            lambda dbapi, _: dbapi.driver_connection.add_query_logger(lambda record: sent.append(record.query)),
+        )
+        await own_database.reader().all(select(User))
+        assert [query for query in sent if re.match("BEGIN|COMMIT|ROLLBACK", query)] == []
         async with own_database.unit_of_work() as uow:
-            await uow.session.execute(text("SELECT"))
-            assert await uow.session.scalar(alone) is False
+            await uow.session.execute(select(User))
+        assert [query for query in sent if query.startswith("BEGIN")], "so it would have been seen"
 
     async def test_holds_no_connection_between_its_statements(self, own_database: Database) -> None:
         reader = own_database.reader()
