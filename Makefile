@@ -19,7 +19,7 @@ demo: $(DEMO) ## render the defaults into build/ and serve them on PORT (8000); 
 	@$(MAKE) --no-print-directory -C $(DEMO) dev PORT="$(PORT)"
 
 test: lint ## everything: lint, types, and the tests, which render, set up and try projects
-	@$(VENV)/python -m pytest -n 2 --dist loadgroup
+	@$(VENV)/python -m pytest -n auto --maxprocesses 4 --dist loadgroup
 
 bench: $(VENV)/installed ## what a user waits for, each beside its floor: a table
 	@PATH="$(CURDIR)/$(VENV):$$PATH" $(VENV)/python benchmarks/run.py

@@ -11,9 +11,13 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from bakes import bake, programs, run_cookiecutter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 CLOSED_PORT = "postgresql://someone:s3cret@127.0.0.1:1/blog"
 OFFLINE = {"UV_OFFLINE": "1", "UV_NO_CACHE": "1"}  # the quickest way to have the setup fail after .env and git
@@ -248,6 +252,38 @@ def test_a_new_repository_is_empty_and_on_main(fresh: Path) -> None:
     assert head.stdout == "refs/heads/main\n"
     assert subprocess.run(["git", "log"], cwd=fresh, check=False, capture_output=True).returncode != 0
     assert not (fresh / "elsewhere").exists()
+
+
+# ------------------------------------------------------------------------------------------------- the environment
+
+
+def interpreter_gone(project: Path) -> Path:
+    (project / ".venv" / "bin" / "python").unlink()
+    return project
+
+
+def half_made(project: Path) -> Path:
+    (project / ".venv" / "installed.txt").unlink()
+    return project
+
+
+def moved(project: Path) -> Path:
+    return project.rename(project.with_name("moved"))
+
+
+def outdated(project: Path) -> Path:
+    with (project / "requirements-dev.txt").open("a", encoding="utf-8") as file:
+        file.write("\n# another package would stand here\n")
+    return project
+
+
+@pytest.mark.parametrize("harm", [interpreter_gone, half_made, moved, outdated])
+def test_an_environment_that_is_not_right_is_made_anew(harm: Callable[[Path], Path], fresh: Path) -> None:
+    assert "✓ environment  .venv made by uv" in set_up(fresh, DATABASE_URL=CLOSED_PORT).stdout
+    assert "✓ environment  .venv is current" in set_up(fresh, DATABASE_URL=CLOSED_PORT).stdout
+    project = harm(fresh)
+    assert "✓ environment  .venv made by uv" in set_up(project, DATABASE_URL=CLOSED_PORT).stdout
+    subprocess.run([project / ".venv" / "bin" / "pytest", "--version"], check=True, capture_output=True)
 
 
 # -------------------------------------------------------------------------------------------------- interruptions
