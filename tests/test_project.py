@@ -11,15 +11,20 @@ import subprocess
 import urllib.parse
 from typing import TYPE_CHECKING
 
+import in_place
 import pytest
 from api import served
 from bakes import HOSTILE, bake, bake_hostile, run_cookiecutter
+from template import ROOT, export
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
 pytestmark = pytest.mark.xdist_group("project")
+
+# Tests that the project's own interpreter runs.
+IN_PROJECT = ROOT / "tests" / "in_project"
 
 
 def run(project: Path, *command: str, cwd: Path | None = None, **env: str) -> subprocess.CompletedProcess[str]:
@@ -70,6 +75,27 @@ def test_the_application_reads_a_hostile_name_as_it_was_typed(template: Path, pr
 
 def test_the_projects_own_tests_pass(project: Path) -> None:
     done = run(project, "make", "test")
+    assert done.returncode == 0, done.stdout
+
+
+def test_the_tools_of_the_project_do_what_they_promise(project: Path) -> None:
+    """Their tests start, kill and race servers: too slow to be in the way of who works on the API."""
+    options = ("-c", "pyproject.toml", "--rootdir", ".", "--confcutdir", str(IN_PROJECT), "-p", "no:cacheprovider")
+    done = run(project, "python", "-m", "pytest", *options, "-o", f"pythonpath=. {IN_PROJECT}", str(IN_PROJECT))
+    assert done.returncode == 0, done.stdout
+
+
+def test_the_types_of_those_tests_hold(project: Path) -> None:
+    done = run(project, "mypy", "--config-file", "pyproject.toml", str(IN_PROJECT), MYPYPATH=f".:{IN_PROJECT}")
+    assert done.returncode == 0, done.stdout
+
+
+def test_the_project_stands_where_it_lies_in_the_template(project: Path, place: Path) -> None:
+    """Its Python holds no Jinja: unrendered, it is linted, typed and tested like any project."""
+    export(place / "template")
+    unrendered = place / "template" / "{{cookiecutter.project_slug}}"
+    (unrendered / ".venv").symlink_to(project / ".venv")
+    done = run(project, "make", "lint", "types", "test", cwd=unrendered, **in_place.settings(unrendered))
     assert done.returncode == 0, done.stdout
 
 

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 from dotenv import dotenv_values
-
 from tools import setup
 
 EXAMPLE = (

@@ -1,8 +1,7 @@
-"""`python -m app dev`, as a process on a real port."""
+"""`python -m app dev`, as a process on a real port, with the embedded database of the project."""
 
 import contextlib
 import os
-import secrets
 import signal
 import socket
 import subprocess
@@ -12,14 +11,7 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
-
-from app.config import ROOT
-from tests.databases import clone
-
-
-@pytest.fixture
-async def dsn(template: str) -> str:
-    return await clone(template, secrets.token_hex(4))
+from clusters import ROOT
 
 
 @pytest.fixture
@@ -30,12 +22,12 @@ def port() -> int:
 
 
 @contextlib.contextmanager
-def dev(dsn: str, port: int, **environment: str) -> Iterator[subprocess.Popen[str]]:
+def dev(port: int, **environment: str) -> Iterator[subprocess.Popen[str]]:
     """The command, in a process group of its own, of which nothing is left behind."""
     process = subprocess.Popen(
         [sys.executable, "-m", "app", "dev"],
         cwd=ROOT,
-        env=os.environ | {"DATABASE_URL": dsn, "ENVIRONMENT": "development", "PORT": str(port)} | environment,
+        env=os.environ | {"PORT": str(port)} | environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -70,8 +62,8 @@ def wait_until_gone(group: int) -> None:
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_serves_and_takes_its_children_with_it(dsn: str, port: int, how: signal.Signals) -> None:
-    with dev(dsn, port) as process:
+def test_serves_and_takes_its_children_with_it(port: int, how: signal.Signals) -> None:
+    with dev(port) as process:
         wait_until_ready(port)
         process.send_signal(how)
         output, errors = process.communicate(timeout=20)
@@ -83,8 +75,8 @@ def test_serves_and_takes_its_children_with_it(dsn: str, port: int, how: signal.
         pass
 
 
-def test_a_port_in_use_is_one_line(dsn: str, port: int) -> None:
-    with socket.create_server(("127.0.0.1", port)), dev(dsn, port) as process:
+def test_a_port_in_use_is_one_line(port: int) -> None:
+    with socket.create_server(("127.0.0.1", port)), dev(port) as process:
         output, errors = process.communicate(timeout=20)
     assert (process.returncode, output) == (1, "")
     assert (
@@ -93,7 +85,7 @@ def test_a_port_in_use_is_one_line(dsn: str, port: int) -> None:
 
 
 def test_a_database_that_cannot_be_had_is_one_line(port: int) -> None:
-    with dev("postgresql://ada:secret-word@127.0.0.1:1/blog", port) as process:
+    with dev(port, DATABASE_URL="postgresql://ada:secret-word@127.0.0.1:1/blog") as process:
         output, errors = process.communicate(timeout=20)
     assert (process.returncode, output) == (1, "")
     assert errors.startswith("The database of DATABASE_URL cannot be used: ")
