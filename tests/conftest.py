@@ -32,6 +32,8 @@ def _clean_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Non
         patch.setenv("COOKIECUTTER_CONFIG", str(config))
         patch.setenv("FASTAPI_TEMPLATE_SETUP", "0")
         patch.setenv("PYTHONUTF8", "1")
+        patch.setenv("PYTHONPYCACHEPREFIX", str(place / "pycache"))  # not among the files of a render
+        patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
         yield
 
 
