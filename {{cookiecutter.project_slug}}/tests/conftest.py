@@ -10,7 +10,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 from pydantic import SecretStr
-from sqlalchemy import event
+from sqlalchemy import event, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_sessionmaker
 
 # The application is made when its module is imported, and then wants settings. In a project they are in .env.
@@ -19,6 +19,7 @@ os.environ.setdefault("SECRET_KEY", secrets.token_urlsafe(48))
 from app.config import Settings, get_settings
 from app.database import Database, create_engine, open_database
 from app.main import create_app
+from app.models.base import Base
 from tests.contract import ContractTransport
 from tests.databases import TestDatabases, clone
 from tests.people import People
@@ -116,13 +117,21 @@ def people(app: FastAPI, database: Database, settings: Settings) -> People:
     return People(app, database, settings)
 
 
-@pytest.fixture
-async def own_app(template: str, settings: Settings) -> AsyncIterator[FastAPI]:
-    """An application on a database of its own with real commits, for what many connections do at once."""
+@pytest.fixture(scope="session")
+async def own_settings(template: str, settings: Settings) -> Settings:
+    """Settings that name a database where commits are real."""
     dsn = await clone(template, secrets.token_hex(4))
-    own = settings.model_copy(update={"database_url": SecretStr(dsn)})
-    app = create_app(own)
-    async with open_database(own) as database:
+    return settings.model_copy(update={"database_url": SecretStr(dsn)})
+
+
+@pytest.fixture
+async def own_app(own_settings: Settings) -> AsyncIterator[FastAPI]:
+    """An application with real commits and a pool of connections, for what many do at once. It finds no rows."""
+    app = create_app(own_settings)
+    async with open_database(own_settings) as database:
+        async with database.unit_of_work() as uow:
+            tables = ", ".join(table.name for table in Base.metadata.sorted_tables)
+            await uow.session.execute(text(f"TRUNCATE {tables} RESTART IDENTITY"))
         app.state.database = database
         yield app
 

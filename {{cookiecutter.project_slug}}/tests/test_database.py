@@ -6,7 +6,7 @@ import re
 import httpx
 import pytest
 from fastapi import FastAPI
-from sqlalchemy import event, func, select, text
+from sqlalchemy import func, select, text
 
 from app.config import ROOT, Settings
 from app.database import Database, UnitOfWork
@@ -80,15 +80,18 @@ class TestUnitOfWork:
         self, own_database: Database, own_people: People
     ) -> None:
         ada = await own_people.join()
+        body = {"title": "Twice", "content": "The same title again"}
+        unique = "CONSTRAINT uq_articles_title"
         async with own_database.unit_of_work() as uow:
             await uow.session.execute(
-                text(
-                    "ALTER TABLE articles ADD CONSTRAINT uq_articles_title UNIQUE (title) DEFERRABLE INITIALLY DEFERRED"
-                )
+                text(f"ALTER TABLE articles ADD {unique} UNIQUE (title) DEFERRABLE INITIALLY DEFERRED")
             )
-        body = {"title": "Twice", "content": "The same title again"}
-        assert (await ada.client.post("/articles", json=body)).status_code == 201
-        response = await ada.client.post("/articles", json=body)
+        try:
+            assert (await ada.client.post("/articles", json=body)).status_code == 201
+            response = await ada.client.post("/articles", json=body)
+        finally:
+            async with own_database.unit_of_work() as uow:
+                await uow.session.execute(text(f"ALTER TABLE articles DROP {unique}"))
         assert (response.status_code, response.json()["detail"]) == (409, "title is already taken")
         assert await own_database.reader().one_or_none(select(func.count()).select_from(Article)) == 1
 
@@ -102,12 +105,9 @@ class TestUnitOfWork:
 class TestReader:
     async def test_opens_no_transaction(self, own_database: Database) -> None:
         sent: list[str] = []
-        pool = own_database.reads.kw["bind"].sync_engine.pool
-        event.listen(
-            pool,
-            "connect",
-            lambda dbapi, _: dbapi.driver_connection.add_query_logger(lambda record: sent.append(record.query)),
-        )
+        async with own_database.reads.kw["bind"].connect() as connection:  # the only one in the pool
+            driver = (await connection.get_raw_connection()).driver_connection
+            driver.add_query_logger(lambda record: sent.append(record.query))
         await own_database.reader().all(select(User))
         assert [query for query in sent if re.match("BEGIN|COMMIT|ROLLBACK", query)] == []
         async with own_database.unit_of_work() as uow:

@@ -1,37 +1,26 @@
 """`python -m app seed`."""
 
 import asyncio
-import secrets
 from collections.abc import Callable
 
 import httpx
 import pytest
 from fastapi import FastAPI
-from pydantic import SecretStr
 from sqlalchemy import func, select
 from typer.testing import CliRunner, Result
 
 from app.cli import cli
 from app.config import Settings
-from app.database import Database, open_database
-from app.main import create_app
+from app.database import Database
 from app.models.article import Article
 from app.models.user import User
 from tests.contract import ContractTransport
-from tests.databases import clone
 
 
 @pytest.fixture
-async def own(template: str, settings: Settings) -> Settings:
-    """Settings that name an empty database."""
-    dsn = await clone(template, secrets.token_hex(4))
-    return settings.model_copy(update={"database_url": SecretStr(dsn)})
-
-
-@pytest.fixture
-def seed(monkeypatch: pytest.MonkeyPatch, own: Settings) -> Callable[..., Result]:
+def seed(monkeypatch: pytest.MonkeyPatch, own_settings: Settings) -> Callable[..., Result]:
     def invoke(*arguments: str, **change: object) -> Result:
-        monkeypatch.setattr("tools.seed.get_settings", lambda: own.model_copy(update=change))
+        monkeypatch.setattr("tools.seed.get_settings", lambda: own_settings.model_copy(update=change))
         return CliRunner().invoke(cli, ["seed", *arguments])
 
     return invoke
@@ -41,36 +30,32 @@ async def count(database: Database, model: type[Article] | type[User]) -> int | 
     return await database.reader().one_or_none(select(func.count()).select_from(model))
 
 
-async def test_fills_a_blog_that_can_be_used(seed: Callable[..., Result], own: Settings) -> None:
+async def test_fills_a_blog_that_can_be_used(seed: Callable[..., Result], own_app: FastAPI) -> None:
+    database: Database = own_app.state.database
     first = await asyncio.to_thread(seed, "--articles", "1200")
     assert first.exit_code == 0, first.output
-    app: FastAPI = create_app(own)
-    async with (
-        open_database(own) as app.state.database,
-        httpx.AsyncClient(transport=ContractTransport(app), base_url="http://test") as client,
-    ):
-        assert await count(app.state.database, Article) == 1200
+    assert await count(database, Article) == 1200
+    async with httpx.AsyncClient(transport=ContractTransport(own_app), base_url="http://test") as client:
         listed = (await client.get("/articles", params={"limit": 100})).json()
         assert len(listed) == 100
         assert len({article["author_id"] for article in listed}) > 10
         words = first.output.split()
         username, password = words[words.index("as") + 1].rstrip(","), words[-1]
         assert (await client.post("/auth/login", data={"username": username, "password": password})).status_code == 200
-        people = await count(app.state.database, User)
-        assert people is not None
-        again = await asyncio.to_thread(seed, "--articles", "10")
-        assert again.exit_code == 0
-        assert await count(app.state.database, Article) == 1210
-        assert (await count(app.state.database, User) or 0) > people
-        assert password not in again.output
+    people = await count(database, User)
+    assert people is not None
+    again = await asyncio.to_thread(seed, "--articles", "10")
+    assert again.exit_code == 0
+    assert await count(database, Article) == 1210
+    assert (await count(database, User) or 0) > people
+    assert password not in again.output
 
 
-async def test_only_in_development(seed: Callable[..., Result], own: Settings) -> None:
+async def test_only_in_development(seed: Callable[..., Result], own_app: FastAPI) -> None:
     refused = seed("--articles", "10", environment="production")
     assert refused.exit_code == 1
     assert "ENVIRONMENT is not development" in refused.output
-    async with open_database(own) as database:
-        assert await count(database, User) == 0
+    assert await count(own_app.state.database, User) == 0
 
 
 def test_less_than_one_article_is_refused(seed: Callable[..., Result]) -> None:
