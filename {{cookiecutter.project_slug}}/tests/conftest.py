@@ -124,16 +124,21 @@ async def own_settings(template: str, settings: Settings) -> Settings:
     return settings.model_copy(update={"database_url": SecretStr(dsn)})
 
 
+@pytest.fixture(scope="session")
+def own_assembled(own_settings: Settings) -> FastAPI:
+    """The application for that database."""
+    return create_app(own_settings)
+
+
 @pytest.fixture
-async def own_app(own_settings: Settings) -> AsyncIterator[FastAPI]:
+async def own_app(own_assembled: FastAPI, own_settings: Settings) -> AsyncIterator[FastAPI]:
     """An application with real commits and a pool of connections, for what many do at once. It finds no rows."""
-    app = create_app(own_settings)
     async with open_database(own_settings) as database:
         async with database.unit_of_work() as uow:
             tables = ", ".join(table.name for table in Base.metadata.sorted_tables)
             await uow.session.execute(text(f"TRUNCATE {tables} RESTART IDENTITY"))
-        app.state.database = database
-        yield app
+        own_assembled.state.database = database
+        yield own_assembled
 
 
 @pytest.fixture
