@@ -75,7 +75,9 @@ def lock(project: Path, *arguments: str) -> None:
     pyproject = project / "pyproject.toml"
     text = pyproject.read_text(encoding="utf-8")
     pyproject.write_text(re.sub(r"\{\{ cookiecutter\.\w+ \}\}", "name", text), encoding="utf-8")
-    subprocess.run(["make", "lock", *arguments], cwd=project, env=os.environ | settings(project), check=True)
+    # With the template's uv: the project's may be what the lock does not have yet.
+    tools = f"VENV={ROOT / '.venv' / 'bin'}"
+    subprocess.run(["make", "lock", tools, *arguments], cwd=project, env=os.environ | settings(project), check=True)
     for file in ("requirements.txt", "requirements-dev.txt"):
         shutil.copy(project / file, ROOT / PROJECT / file)
 

@@ -143,8 +143,9 @@ def fresh(template: Path, tmp_path: Path) -> Path:
 
 
 def test_a_python_too_old_is_told_what_to_do(fresh: Path) -> None:
-    source = (fresh / "tools" / "setup.py").read_text(encoding="utf-8")
-    ast.parse(source, feature_version=(3, 8))
+    for module in ("setup", "commands", "env_file", "environment", "report"):
+        source = (fresh / "tools" / f"{module}.py").read_text(encoding="utf-8")
+        ast.parse(source, feature_version=(3, 8))
     program = "import runpy, sys; sys.version_info = (3, 8, 18); runpy.run_path('tools/setup.py', run_name='__main__')"
     done = subprocess.run(
         [sys.executable, "-c", program], cwd=fresh, check=False, capture_output=True, encoding="utf-8"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from dotenv import dotenv_values
-from tools import setup
+from tools import commands, env_file, setup
 
 EXAMPLE = (
     "# A comment\nSECRET_KEY=change-me\nDATABASE_URL=postgresql://user:password@127.0.0.1:5432/blog\nDEBUG=false\n"
@@ -39,12 +39,12 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ],
 )
 def test_a_value_comes_back_from_the_env_file(value: str, root: Path) -> None:
-    (root / ".env").write_text(setup.fill(EXAMPLE, {"SECRET_KEY": value}), encoding="utf-8")
+    (root / ".env").write_text(env_file.fill(EXAMPLE, {"SECRET_KEY": value}), encoding="utf-8")
     assert dotenv_values(root / ".env")["SECRET_KEY"] == value
 
 
 def test_the_env_file_is_the_example_with_secrets(root: Path) -> None:
-    setup.create_env(root)
+    env_file.create_env(root)
     made = (root / ".env").read_text(encoding="utf-8")
     pattern = r"# A comment\nSECRET_KEY=[\w-]{64}\nDATABASE_URL=postgresql://embedded:[\w-]+@127.0.0.1:\d+/blog\nDEBUG=false\n"
     assert re.fullmatch(pattern, made)
@@ -53,21 +53,21 @@ def test_the_env_file_is_the_example_with_secrets(root: Path) -> None:
 
 def test_an_env_file_is_kept(root: Path) -> None:
     (root / ".env").write_text("mine", encoding="utf-8")
-    assert setup.create_env(root) == "kept as it is"
+    assert env_file.create_env(root) == "kept as it is"
     assert (root / ".env").read_text(encoding="utf-8") == "mine"
 
 
 def test_an_example_without_the_setting_is_an_error(root: Path) -> None:
     (root / ".env.example").write_text("SECRET_KEY=\n", encoding="utf-8")
-    with pytest.raises(setup.SetupError, match="DATABASE_URL="):
-        setup.create_env(root)
+    with pytest.raises(commands.SetupError, match="DATABASE_URL="):
+        env_file.create_env(root)
 
 
 @pytest.mark.parametrize(
     "url", ["postgresql://a@h/x", "postgres://a:b@h:5432/x?sslmode=require", "postgresql+asyncpg://a@[::1]:5/x"]
 )
 def test_a_url_of_postgresql_is_accepted(url: str) -> None:
-    assert setup.checked(url, "here") == url
+    assert env_file.checked(url, "here") == url
 
 
 @pytest.mark.parametrize(
@@ -82,8 +82,8 @@ def test_a_url_of_postgresql_is_accepted(url: str) -> None:
     ],
 )
 def test_any_other_url_is_refused_without_showing_it(url: str) -> None:
-    with pytest.raises(setup.SetupError, match="DATABASE_URL in here") as caught:
-        setup.checked(url, "here")
+    with pytest.raises(commands.SetupError, match="DATABASE_URL in here") as caught:
+        env_file.checked(url, "here")
     assert "hidden" not in str(caught.value)
 
 
@@ -100,12 +100,12 @@ def test_any_other_url_is_refused_without_showing_it(url: str) -> None:
     ],
 )
 def test_the_culprit_is_one_line(output: str, line: str) -> None:
-    assert setup.culprit(output) == line
+    assert commands.culprit(output) == line
 
 
 def test_a_failing_command_is_told_by_its_own_words(root: Path) -> None:
-    with pytest.raises(setup.SetupError, match=r"^no room$"):
-        setup.run(root, sys.executable, "-c", "import sys; sys.exit('no room')")
+    with pytest.raises(commands.SetupError, match=r"^no room$"):
+        commands.run(root, sys.executable, "-c", "import sys; sys.exit('no room')")
     assert "no room" in (root / ".setup.log").read_text(encoding="utf-8")
 
 

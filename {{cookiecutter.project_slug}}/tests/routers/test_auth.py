@@ -107,7 +107,8 @@ class TestLogIn:
 
         def verify(password: str, hashed: str) -> tuple[bool, str | None]:
             work.append(hashed.rsplit("$", 2)[0])  # algorithm and parameters, without salt and sum
-            return CryptContext.verify_and_update(passwords._context, password, hashed)
+            valid: tuple[bool, str | None] = CryptContext.verify_and_update(passwords._context, password, hashed)
+            return valid
 
         monkeypatch.setattr(passwords._context, "verify_and_update", verify)
         answers = []
