@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -25,6 +26,8 @@ def _clean_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Non
     uv = place / "bin" / "uv"
     uv.parent.mkdir()
     uv.symlink_to(Path(sys.executable).parent / "uv")
+    # Where tests run in the background SIGINT is ignored, and what they start would inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PATH", str(uv.parent), prepend=os.pathsep)
         for name in ("DATABASE_URL", "PORT", "VIRTUAL_ENV", "MAKEFLAGS", "MAKELEVEL", "PYTHONPATH"):

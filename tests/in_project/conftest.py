@@ -1,11 +1,16 @@
 """Run by a project's own interpreter, in the project's directory: see test_tools_of_the_project in test_project.py."""
 
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from clusters import AWKWARD, Project, ask, cleaned_up, new_project
+
+
+# Where tests run in the background SIGINT is ignored, and what they start would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="module")
