@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from clusters import AWKWARD, Project, ask, cleaned_up, new_project
 
-
 # Where tests run in the background SIGINT is ignored, and what they start would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
