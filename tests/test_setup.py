@@ -108,13 +108,9 @@ def test_no_make_names_the_line_behind_it(rendered: Path, tmp_path: Path) -> Non
     assert "To finish: `python tools/setup.py`" in done.stderr
 
 
-def test_no_uv_and_none_to_be_had(template: Path, rendered: Path, tmp_path: Path) -> None:
-    (tmp_path / "no-uv.txt").write_text("uv==0.0.0\n", encoding="utf-8")
-    env = {
-        "PATH": programs(tmp_path / "bin", "git", "make"),
-        "PIP_CONSTRAINT": str(tmp_path / "no-uv.txt"),
-        "DATABASE_URL": CLOSED_PORT,
-    }
+def test_no_uv_and_one_from_pip_that_fails(template: Path, rendered: Path, tmp_path: Path) -> None:
+    unable = {"UV_DEFAULT_INDEX": "http://127.0.0.1:1/simple", "UV_HTTP_RETRIES": "0", "UV_NO_CACHE": "1"}
+    env = {"PATH": programs(tmp_path / "bin", "git", "make"), "DATABASE_URL": CLOSED_PORT} | unable
     assert "✗ migrations" in bake_and_fail(template, rendered, tmp_path, **env)
 
 
