@@ -61,7 +61,10 @@ class Conflict(Error):
 
 
 class Invalid(Error):
-    """The request is well-formed and makes no sense; `field` names the culprit where there is one."""
+    """The request is well-formed but makes no sense.
+
+    `field` names the part of the body that is at fault, where there is one.
+    """
 
     status = HTTPStatus.UNPROCESSABLE_ENTITY
 
