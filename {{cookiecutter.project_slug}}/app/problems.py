@@ -14,6 +14,8 @@ from starlette.responses import Response
 from app.errors import Error, Invalid
 
 MEDIA_TYPE = "application/problem+json"
+# A body may hold ten thousand unknown fields; the answer to it should not.
+_MOST_ERRORS = 100
 
 
 class FieldProblem(BaseModel):
@@ -86,7 +88,7 @@ async def _answer_invalid_request(request: Request, error: RequestValidationErro
     # Pydantic's `input` and `ctx` stay out: they would send a refused password back.
     errors = [
         {"loc": list(e["loc"]), "msg": e["msg"].removeprefix("Value error, "), "type": e["type"]}
-        for e in error.errors()
+        for e in error.errors()[:_MOST_ERRORS]
     ]
     culprits = ", ".join(dict.fromkeys(".".join(str(part) for part in e["loc"]) for e in errors))
     return problem_response(

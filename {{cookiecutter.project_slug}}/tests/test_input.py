@@ -72,3 +72,9 @@ async def test_forms_of_every_kind_are_answered(client: httpx.AsyncClient) -> No
     ):
         response = await client.post("/auth/login", content=content, headers={"content-type": kind})
         assert 400 <= response.status_code < 500, response.text
+
+
+async def test_ten_thousand_mistakes_are_not_told_one_by_one(client: httpx.AsyncClient) -> None:
+    response = await client.post("/auth/register", json={f"unknown{number}": 1 for number in range(10_000)})
+    assert response.status_code == 422
+    assert len(response.json()["errors"]) == 100
