@@ -34,7 +34,7 @@ format: $(VENV)/installed ## what ruff can mend by itself
 	@$(VENV)/ruff format $(CODE)
 
 project: $(VENV)/installed ## the project's own checks, where it stands in the template
-	@$(IN_PLACE) make check
+	@$(IN_PLACE) make migrate check
 
 openapi: $(VENV)/installed ## write the project's openapi.yaml
 	@$(IN_PLACE) openapi
