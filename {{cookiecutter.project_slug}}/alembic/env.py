@@ -17,6 +17,7 @@ from sqlalchemy.exc import DBAPIError
 from app.config import Settings, get_settings
 from app.database import create_engine
 from app.discovery import modules
+from app.errors import Unavailable
 from app.models.base import Base
 
 # Any number will do, so long as nobody else on this database uses it for an advisory lock of his own.
@@ -61,8 +62,8 @@ async def run_online() -> None:
     engine = create_engine(settings)
     try:
         connection = await engine.connect()
-    except (OSError, DBAPIError, ValueError) as error:
-        reason = getattr(error, "orig", None) or error
+    except (Unavailable, DBAPIError, ValueError) as error:
+        reason = error.__cause__ if isinstance(error, Unavailable) else getattr(error, "orig", error)
         raise CommandError(f"The database of DATABASE_URL cannot be used: {reason}") from error
     try:
         await connection.run_sync(run)

@@ -12,7 +12,7 @@ from sqlalchemy import Select
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
 from app.config import Settings
-from app.driver_errors import translated
+from app.driver_errors import connecting, translated
 
 Row = TypeVar("Row")
 AfterCommit = Callable[[], Awaitable[None]]
@@ -108,7 +108,8 @@ def create_engine(settings: Settings) -> AsyncEngine:
     """
 
     async def connect() -> asyncpg.Connection:
-        return await asyncpg.connect(settings.dsn, server_settings={"timezone": "UTC"})
+        with connecting():
+            return await asyncpg.connect(settings.dsn, server_settings={"timezone": "UTC"})
 
     # hide_parameters: the values of a failed statement, hashes and addresses among them, stay out of the logs.
     return create_async_engine("postgresql+asyncpg://", async_creator=connect, hide_parameters=True)

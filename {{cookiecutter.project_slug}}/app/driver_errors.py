@@ -37,7 +37,16 @@ def translated() -> Iterator[None]:
         if own is None:
             raise
         raise own from error
-    except (OSError, PoolTimeoutError) as error:
+    except PoolTimeoutError as error:
+        raise Unavailable("The database does not answer") from error
+
+
+@contextmanager
+def connecting() -> Iterator[None]:
+    """The same for the network's errors, in a block that does nothing but connect: elsewhere they may be anybody's."""
+    try:
+        yield
+    except OSError as error:
         raise Unavailable("The database does not answer") from error
 
 

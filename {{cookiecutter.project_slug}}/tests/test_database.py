@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from pathlib import Path
 
 import httpx
 import pytest
@@ -54,6 +55,11 @@ class TestUnitOfWork:
             async with own_database.unit_of_work() as uow:
                 await fail(uow)
         assert await count(own_database) == 0
+
+    async def test_an_error_of_something_else_is_not_the_databases(self, database: Database, tmp_path: Path) -> None:
+        with pytest.raises(FileNotFoundError):
+            async with database.unit_of_work():
+                (tmp_path / "missing").read_bytes()
 
     async def test_runs_callbacks_after_the_commit_and_only_then(self, own_database: Database) -> None:
         seen: list[int | None] = []
