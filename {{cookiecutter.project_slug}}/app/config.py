@@ -39,6 +39,7 @@ class Settings(BaseSettings):
     secret_key: SecretStr
     algorithm: Literal["HS256", "HS384", "HS512"] = "HS256"
     access_token_expire_minutes: int = Field(default=30, ge=1, le=24 * 60)
+    max_body_bytes: int = Field(default=2**20, ge=1)
     backend_cors_origins: Annotated[list[str], NoDecode] = []
 
     @property

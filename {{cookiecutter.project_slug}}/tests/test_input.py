@@ -1,8 +1,11 @@
 """ROBUSTNESS 29: whatever a client sends, it is the client who has made the mistake."""
 
+from collections.abc import AsyncIterator
+
 import httpx
 import pytest
 
+from app.config import Settings
 from tests.people import People
 
 JSON = {"content-type": "application/json"}
@@ -72,6 +75,24 @@ async def test_forms_of_every_kind_are_answered(client: httpx.AsyncClient) -> No
     ):
         response = await client.post("/auth/login", content=content, headers={"content-type": kind})
         assert 400 <= response.status_code < 500, response.text
+
+
+@pytest.mark.parametrize("declared", [True, False], ids=["declared", "in chunks"])
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [("/auth/register", "application/json"), ("/auth/login", "application/x-www-form-urlencoded")],
+)
+async def test_robustness_30_a_body_over_the_limit(
+    client: httpx.AsyncClient, settings: Settings, path: str, kind: str, declared: bool
+) -> None:
+    async def chunks() -> AsyncIterator[bytes]:
+        for _ in range(settings.max_body_bytes // 1000 + 1):
+            yield b" " * 1000
+
+    body = b" " * (settings.max_body_bytes + 1) if declared else chunks()
+    response = await client.post(path, content=body, headers={"content-type": kind})
+    assert response.status_code == 413
+    assert response.headers["content-type"] == "application/problem+json"
 
 
 async def test_ten_thousand_mistakes_are_not_told_one_by_one(client: httpx.AsyncClient) -> None:
