@@ -54,5 +54,6 @@ class Report:
         here = os.path.relpath(self.root, os.environ.get("PWD", self.root))
         if here != ".":
             self.show(f"  cd {here}")
-        self.show(f"  {self.python} dev     the API, with its documentation on http://127.0.0.1:8000/docs")
+        address = f"http://127.0.0.1:{os.environ.get('PORT') or 8000}/docs"
+        self.show(f"  {self.python} dev     the API, with its documentation on {address}")
         self.show("  make test    the tests" if self.python == "make" else "  pytest       the tests")
