@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager
 from logging.config import fileConfig
 from typing import Final
 
@@ -59,6 +60,7 @@ def run(connection: Connection) -> None:
 
 
 async def run_online() -> None:
+    """Connect and run. What the database says against it is a sentence: the traceback would tell of our libraries."""
     engine = create_engine(settings)
     try:
         connection = await engine.connect()
@@ -67,18 +69,26 @@ async def run_online() -> None:
         raise CommandError(f"The database of DATABASE_URL cannot be used: {reason}") from error
     try:
         await connection.run_sync(run)
+    except DBAPIError as error:
+        raise CommandError(f"The database refuses: {error.orig}\n{error.statement}") from error
     finally:
         await connection.close()
         await engine.dispose()
 
 
-def development_server() -> AbstractContextManager[None]:
+@contextmanager
+def development_server() -> Iterator[None]:
     """The embedded PostgreSQL while it is needed, if it is the one that the settings name."""
     if settings.environment != "development":
-        return nullcontext()
-    from tools.embedded_postgres import serving  # noqa: PLC0415  # not there in production
+        yield
+        return
+    from tools.embedded_postgres import EmbeddedPostgresError, serving  # noqa: PLC0415  # not there in production
 
-    return serving(settings.dsn)
+    try:
+        with serving(settings.dsn):
+            yield
+    except EmbeddedPostgresError as error:
+        raise CommandError(str(error)) from error
 
 
 if context.is_offline_mode():

@@ -101,7 +101,7 @@ def _postgresql_dsn(url: str) -> str:
     except ValueError:
         port_is_number = False
     if not port_is_number:
-        raise ValueError("the port is not a number; percent-encode special characters in the password")
+        raise ValueError("the port is no number from 1 to 65535; percent-encode special characters in the password")
     if not parts.path.strip("/"):
         raise ValueError("it names no database; write postgresql://user:password@host:5432/database")
     return dsn

@@ -8,10 +8,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
+import asyncpg
+import structlog
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from app.errors import Conflict, Error, Invalid, Unavailable
+
+log = structlog.get_logger(__name__)
 
 # What the client is told for a SQLSTATE (PostgreSQL's manual, appendix A), given the field at fault.
 _REFUSALS: Final[dict[str, Callable[[str], Error]]] = {
@@ -38,16 +42,25 @@ def translated() -> Iterator[None]:
             raise
         raise own from error
     except PoolTimeoutError as error:
-        raise Unavailable("The database does not answer") from error
+        raise _unavailable(error) from error
 
 
 @contextmanager
 def connecting() -> Iterator[None]:
-    """The same for the network's errors, in a block that does nothing but connect: elsewhere they may be anybody's."""
+    """The same for a block that does nothing but connect: whatever goes wrong there is no client's mistake.
+
+    The network's errors, which elsewhere may be anybody's; a server that is full or starting, a wrong password.
+    """
     try:
         yield
-    except OSError as error:
-        raise Unavailable("The database does not answer") from error
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        raise _unavailable(error) from error
+
+
+def _unavailable(reason: BaseException | None) -> Unavailable:
+    """For the client that it is so, for the logs why."""
+    log.warning("database_unavailable", reason=str(reason) or type(reason).__name__)
+    return Unavailable("The database does not answer")
 
 
 def _translate(error: DBAPIError) -> Error | None:
@@ -59,7 +72,7 @@ def _translate(error: DBAPIError) -> Error | None:
     if state.startswith(_DATA_EXCEPTION):
         return Invalid("A value cannot be stored as it is")
     if state.startswith(_PASSING) or error.connection_invalidated:
-        return Unavailable("The database does not answer")
+        return _unavailable(error.orig)
     return None
 
 

@@ -10,7 +10,7 @@ from fastapi_offline import FastAPIOffline
 from app import contract, discovery, logs, problems
 from app.config import Settings, get_settings
 from app.database import open_database
-from app.middleware import BodyLimit, RequestContext, TrailingSlash
+from app.middleware import BodyLimit, Head, RequestContext, TrailingSlash
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -38,6 +38,7 @@ def create_app(settings: Settings) -> FastAPI:
     for module in discovery.modules("app.routers"):
         app.include_router(module.router)
     # The last one added is the first to see a request.
+    app.add_middleware(Head)
     app.add_middleware(TrailingSlash)
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
     app.add_middleware(RequestContext)

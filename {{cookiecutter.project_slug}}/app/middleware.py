@@ -80,6 +80,25 @@ class TrailingSlash:
         await self._app(scope, receive, send)
 
 
+class Head:
+    """HEAD is GET without the body (RFC 9110, section 9.3.2). Monitors and proxies ask so; FastAPI's routes do not."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] != "HEAD":
+            await self._app(scope, receive, send)
+            return
+
+        async def send_without_body(message: Message) -> None:
+            if message["type"] == "http.response.body":
+                message = {**message, "body": b""}
+            await send(message)
+
+        await self._app({**scope, "method": "GET"}, receive, send_without_body)
+
+
 class BodyLimit:
     """A body over the limit is answered with 413: at once when its length is declared, else when it gets there.
 

@@ -10,6 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import Match
 
 from app.errors import Error, Invalid
 
@@ -86,18 +87,37 @@ async def _answer_error(request: Request, error: Error) -> Response:
 
 async def _answer_invalid_request(request: Request, error: RequestValidationError) -> Response:
     # Pydantic's `input` and `ctx` stay out: they would send a refused password back.
-    errors = [
-        {"loc": list(e["loc"]), "msg": e["msg"].removeprefix("Value error, "), "type": e["type"]}
-        for e in error.errors()[:_MOST_ERRORS]
-    ]
+    errors = [_field_error(e) for e in error.errors()[:_MOST_ERRORS]]
     culprits = ", ".join(dict.fromkeys(".".join(str(part) for part in e["loc"]) for e in errors))
     return problem_response(
         request, HTTPStatus.UNPROCESSABLE_ENTITY, f"The request is not valid: {culprits}", errors=errors
     )
 
 
+def _field_error(error: dict[str, Any]) -> dict[str, Any]:
+    loc, msg = list(error["loc"]), error["msg"].removeprefix("Value error, ")
+    if error["type"] == "json_invalid":  # FastAPI puts the position where others have the name of a field
+        loc, msg = ["body"], f"This is not JSON: {error['ctx']['error']} at character {error['loc'][-1]}"
+    return {"loc": loc, "msg": msg, "type": error["type"]}
+
+
 async def _answer_http_exception(request: Request, error: HTTPException) -> Response:
-    return problem_response(request, error.status_code, error.detail, headers=error.headers)
+    headers = dict(error.headers or {})
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers["Allow"] = ", ".join(_allowed_methods(request))
+    return problem_response(request, error.status_code, error.detail, headers=headers)
+
+
+def _allowed_methods(request: Request) -> list[str]:
+    """The methods of every route with this path; Starlette's own answer knows only the first."""
+    scope = dict(request.scope)
+    methods = {
+        method
+        for method in ("DELETE", "GET", "PATCH", "POST", "PUT")
+        for route in request.app.routes
+        if route.matches(scope | {"method": method})[0] is Match.FULL
+    }
+    return sorted(methods | ({"HEAD"} if "GET" in methods else set()))
 
 
 def install(app: FastAPI) -> None:

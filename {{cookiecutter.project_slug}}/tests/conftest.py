@@ -23,7 +23,7 @@ from app.models.base import Base
 from tests.contract import ContractTransport
 from tests.databases import TestDatabases, clone
 from tests.people import People
-from tools.embedded_postgres import serving
+from tools.embedded_postgres import EmbeddedPostgresError, serving
 
 TEMPLATE = "template"
 
@@ -37,7 +37,10 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     settings = get_settings()
     cleanup = ExitStack()
     session.config.add_cleanup(cleanup.close)
-    cleanup.enter_context(serving(settings.dsn))
+    try:
+        cleanup.enter_context(serving(settings.dsn))
+    except EmbeddedPostgresError as error:
+        pytest.exit(str(error), returncode=1)
     databases = TestDatabases(settings)
     cleanup.callback(databases.close)
     databases.create_template()
@@ -139,6 +142,12 @@ async def own_app(own_assembled: FastAPI, own_settings: Settings) -> AsyncIterat
             await uow.session.execute(text(f"TRUNCATE {tables} RESTART IDENTITY"))
         own_assembled.state.database = database
         yield own_assembled
+
+
+@pytest.fixture
+def own_people(own_app: FastAPI, own_settings: Settings) -> People:
+    """Makes accounts there."""
+    return People(own_app, own_app.state.database, own_settings)
 
 
 @pytest.fixture

@@ -40,8 +40,8 @@ def test_every_spelling_of_postgresql_is_the_same_server(monkeypatch: pytest.Mon
         ("mysql://ada:secret-word@localhost/blog", "'mysql' is not PostgreSQL"),
         ("blog", "is not PostgreSQL"),
         ("postgresql://ada:secret-word@localhost", "names no database"),
-        ("postgresql://ada:secret-word@localhost:port/blog", "port is not a number"),
-        ("postgresql://ada:secret/word@localhost/blog", "port is not a number"),
+        ("postgresql://ada:secret-word@localhost:port/blog", "port is no number"),
+        ("postgresql://ada:secret/word@localhost/blog", "port is no number"),
     ],
 )
 def test_no_other_database(monkeypatch: pytest.MonkeyPatch, url: str, reason: str) -> None:

@@ -4,18 +4,17 @@ import asyncio
 import re
 from pathlib import Path
 
-import httpx
 import pytest
 from fastapi import FastAPI
 from sqlalchemy import func, select, text
+from sqlalchemy.exc import DBAPIError
 
-from app.config import ROOT, Settings
+from app.config import ROOT
 from app.database import Database, UnitOfWork
-from app.errors import Conflict, Invalid, Unavailable
+from app.errors import Conflict, Error, Invalid, Unavailable
 from app.models.article import Article
 from app.models.user import User
 from app.repositories.base import Repository
-from tests.contract import ContractTransport
 from tests.people import HASH, People
 
 
@@ -23,11 +22,6 @@ from tests.people import HASH, People
 def own_database(own_app: FastAPI) -> Database:
     database: Database = own_app.state.database
     return database
-
-
-@pytest.fixture
-def own_people(own_app: FastAPI, own_database: Database, settings: Settings) -> People:
-    return People(own_app, own_database, settings)
 
 
 def user(name: str = "ada") -> User:
@@ -120,6 +114,9 @@ class TestReader:
             await uow.session.execute(select(User))
         assert [query for query in sent if query.startswith("BEGIN")], "so it would have been seen"
 
+    async def test_tells_times_in_utc(self, own_database: Database) -> None:
+        assert await own_database.reader().one_or_none(select(func.current_setting("TimeZone"))) == "UTC"
+
     async def test_holds_no_connection_between_its_statements(self, own_database: Database) -> None:
         reader = own_database.reader()
         await reader.all(select(User))
@@ -153,6 +150,22 @@ class TestTranslatedErrors:
             async with database.unit_of_work() as uow:
                 await Repository(User, uow.session).add(User(email=value, username="ada", hashed_password=HASH))
 
+    @pytest.mark.parametrize(
+        ("state", "expected"),
+        [("40001", Conflict), ("40P01", Conflict), ("23514", Invalid), ("53300", Unavailable), ("57014", Unavailable)],
+    )
+    async def test_every_refusal_has_its_answer(self, database: Database, state: str, expected: type[Error]) -> None:
+        with pytest.raises(expected):
+            async with database.unit_of_work() as uow:
+                await uow.session.execute(text(f"DO $$ BEGIN RAISE SQLSTATE '{state}'; END $$"))
+
+    async def test_an_error_that_nobody_foresaw_shows_no_values(self, database: Database) -> None:
+        with pytest.raises(DBAPIError) as caught:
+            async with database.unit_of_work() as uow:
+                await uow.session.execute(text("SELECT :secret FROM nowhere"), {"secret": "a hash"})
+        assert "nowhere" in str(caught.value)
+        assert "a hash" not in str(caught.value)
+
     async def test_a_server_that_hangs_up_is_unavailable(self, own_database: Database) -> None:
         with pytest.raises(Unavailable):
             async with own_database.unit_of_work() as uow:
@@ -160,20 +173,18 @@ class TestTranslatedErrors:
         assert await count(own_database) == 0, "the next one gets a new connection"
 
 
-async def test_of_two_changes_at_once_none_is_lost(own_app: FastAPI, own_people: People) -> None:
+async def test_a_change_waits_for_the_one_before_it_and_sees_it(own_database: Database, own_people: People) -> None:
     ada = await own_people.join()
-    article = await own_people.write(ada)
-    changes: list[dict[str, object]] = [
-        {"title": "New title"},
-        {"content": "New and long enough"},
-        {"published": False},
-    ]
-    async with httpx.AsyncClient(
-        transport=ContractTransport(own_app), base_url="http://test", headers=ada.client.headers
-    ) as client:
-        await asyncio.gather(*(client.patch(f"/articles/{article.id}", json=change) for change in changes))
-        body = (await client.get(f"/articles/{article.id}")).json()
-    assert (body["title"], body["content"], body["published"]) == ("New title", "New and long enough", False)
+    article = await own_people.write(ada, published=True)
+    async with own_database.unit_of_work() as uow:
+        held = await uow.session.get_one(Article, article.id, with_for_update=True)
+        held.published = False
+        held.author_id = (await own_people.join()).user.id
+        await uow.session.flush()
+        change = asyncio.create_task(ada.client.patch(f"/articles/{article.id}", json={"title": "Mine"}))
+        await asyncio.wait([change], timeout=0.3)
+        assert not change.done()
+    assert (await change).status_code == 404, "by then it is a draft of somebody else"
 
 
 async def test_a_repository_knows_its_columns(database: Database, people: People) -> None:

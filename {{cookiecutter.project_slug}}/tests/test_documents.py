@@ -13,7 +13,7 @@ _MADE_LATER = {".postgres/", ".venv/bin/python", ".venv/bin"}
 
 @pytest.mark.parametrize(
     "document",
-    ["README.md", "AGENTS.md", *(f"docs/decisions/{path.name}" for path in (ROOT / "docs/decisions").iterdir())],
+    ["README.md", "AGENTS.md", *(f"docs/decisions/{path.name}" for path in (ROOT / "docs/decisions").glob("*.md"))],
 )
 def test_every_path_that_is_named_exists(document: str) -> None:
     text = (ROOT / document).read_text(encoding="utf-8")

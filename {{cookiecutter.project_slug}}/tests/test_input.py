@@ -95,6 +95,14 @@ async def test_robustness_30_a_body_over_the_limit(
     assert response.headers["content-type"] == "application/problem+json"
 
 
+async def test_the_culprit_has_a_name(client: httpx.AsyncClient) -> None:
+    broken = (await client.post("/auth/register", content=b'{"email" 1}', headers=JSON)).json()
+    assert broken["errors"][0]["loc"] == ["body"]
+    assert "at character 9" in broken["errors"][0]["msg"]
+    nul = (await client.post("/auth/login", data={"username": "a\0", "password": "x"})).json()
+    assert nul["errors"][0]["loc"] == ["body", "username"]
+
+
 async def test_ten_thousand_mistakes_are_not_told_one_by_one(client: httpx.AsyncClient) -> None:
     response = await client.post("/auth/register", json={f"unknown{number}": 1 for number in range(10_000)})
     assert response.status_code == 422

@@ -69,3 +69,6 @@ async def test_browsers_of_named_origins_may_read_answers_errors_too(settings: S
         ):
             response = await client.get("/nope", headers={"Origin": origin})
             assert response.headers.get("access-control-allow-origin") == allowed
+            if allowed:
+                readable = response.headers["access-control-expose-headers"]
+                assert {"Link", "Location", "X-Request-ID"} <= set(readable.split(", "))

@@ -56,4 +56,15 @@ async def test_a_wrong_method_is_told_the_right_ones(client: httpx.AsyncClient) 
     response = await client.put("/articles")
     assert response.status_code == 405
     assert response.headers["content-type"] == "application/problem+json"
-    assert set(response.headers["allow"].split(", ")) >= {"GET"}
+    assert response.headers["allow"] == "GET, HEAD, POST"
+    response = await client.post("/articles/1")
+    assert response.headers["allow"] == "DELETE, GET, HEAD, PATCH"
+
+
+@pytest.mark.parametrize("path", ["/health/live", "/articles", "/docs", "/nope"])
+async def test_head_is_get_without_the_body(client: httpx.AsyncClient, path: str) -> None:
+    head, get = await client.head(path), await client.get(path)
+    assert head.content == b""
+    assert head.status_code == get.status_code
+    assert head.headers["content-type"] == get.headers["content-type"]
+    assert head.headers["content-length"] == get.headers["content-length"]

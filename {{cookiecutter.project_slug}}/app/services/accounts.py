@@ -28,8 +28,11 @@ class AccountService:
     async def log_in(self, login: str, password: str) -> User:
         """The user with this e-mail or user name.
 
-        Raises `Unauthenticated`, in the same words and after the same time, for an unknown user and a wrong password.
+        Raises `Unauthenticated`, in the same words and after the same time, for an unknown user and a wrong password;
+        `Invalid` for a NUL in the name.
         """
+        if "\0" in login:  # a form is no schema, whose `Input` would have refused it
+            raise Invalid("username must not contain NUL characters", field="username")
         user = await self._reader.one_or_none(users.with_login(login))
         valid, replacement = await verify_password(password, user.hashed_password if user else None)
         if user is None or not valid:

@@ -65,6 +65,15 @@ class TestList:
         assert len(seen) == 7
         assert set(seen) == written
 
+    async def test_next_keeps_the_filter_and_the_order(self, people: People) -> None:
+        ada = await people.join()
+        drafts = [await people.write(ada, published=False, title=title) for title in "ABC"]
+        await people.write(ada)
+        first = await ada.client.get("/articles?published=false&sort=title&limit=2")
+        second = await ada.client.get(first.links["next"]["url"])
+        listed = [article["id"] for article in first.json() + second.json()]
+        assert listed == [draft.id for draft in drafts]
+
     async def test_a_page_that_is_just_full_has_no_next(self, client: httpx.AsyncClient, people: People) -> None:
         ada = await people.join()
         for _ in range(3):
@@ -193,6 +202,13 @@ class TestUpdate:
         body = response.json()
         assert (body["title"], body["content"], body["published"]) == (article.title, article.content, True)
         assert (await ada.client.get(f"/articles/{article.id}")).json() == body
+
+    async def test_moves_the_time_of_the_last_change(self, own_people: People) -> None:
+        ada = await own_people.join()
+        article = await own_people.write(ada)
+        body = (await ada.client.patch(f"/articles/{article.id}", json={"title": "New"})).json()
+        assert moment(body["created_at"]) == article.created_at
+        assert moment(body["updated_at"]) > article.updated_at
 
     @pytest.mark.parametrize("field", ["title", "content", "published"])
     async def test_null_is_not_a_value(self, people: People, field: str) -> None:

@@ -1,4 +1,7 @@
+from urllib.parse import urlsplit
+
 import httpx
+import pytest
 from fastapi import FastAPI
 from pydantic import SecretStr
 
@@ -28,8 +31,18 @@ async def test_ready_when_the_database_answers(client: httpx.AsyncClient) -> Non
         assert (await client.get(probe)).json() == {"status": "ok"}
 
 
-async def test_alive_but_not_ready_when_it_does_not(settings: Settings) -> None:
-    down = settings.model_copy(update={"database_url": SecretStr("postgresql://nobody:secret@127.0.0.1:1/nothing")})
+@pytest.mark.parametrize("trouble", ["down", "unknown user", "no such database", "misspelt"])
+async def test_alive_but_not_ready_when_it_does_not(
+    settings: Settings, trouble: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    address = urlsplit(settings.dsn)
+    url = {
+        "down": "postgresql://nobody:secret@127.0.0.1:1/nothing",
+        "unknown user": address._replace(netloc=f"nobody:secret@127.0.0.1:{address.port}").geturl(),
+        "no such database": address._replace(path="/nothing").geturl(),
+        "misspelt": address._replace(query="sslmode=banana").geturl(),
+    }[trouble]
+    down = settings.model_copy(update={"database_url": SecretStr(url)})
     app: FastAPI = create_app(down)
     async with (
         open_database(down) as app.state.database,
@@ -41,3 +54,6 @@ async def test_alive_but_not_ready_when_it_does_not(settings: Settings) -> None:
             assert response.status_code == 503
             assert response.headers["retry-after"] == "1"
             assert "secret" not in response.text
+    logged = capsys.readouterr().out
+    assert logged.count("database_unavailable") == 2
+    assert "secret" not in logged
