@@ -14,6 +14,7 @@ import psutil  # type: ignore[import-untyped]
 import pytest
 from clusters import KEEP, Project, ask, ended, line, wait_for
 from tools import postgres_cluster, unprivileged
+from tools.embedded_postgres import new_database_url
 
 
 class TestServer:
@@ -58,7 +59,8 @@ class TestServer:
     def test_leaves_tidy_private_files(self, project: Project) -> None:
         with project.serving():
             names = {path.name for path in project.directory.iterdir()}
-            assert names == {".gitignore", "data", "log", "transition.lock", "users.lock"}
+            assert names == {".gitignore", "data", "log", "password", "transition.lock", "users.lock"}
+            assert stat.S_IMODE((project.directory / "password").stat().st_mode) == 0o600
             assert (project.directory / ".gitignore").read_text() == "*\n"
             for path in (project.directory, project.directory / "data"):
                 assert stat.S_IMODE(path.stat().st_mode) & 0o007 == 0
@@ -103,6 +105,12 @@ class TestServer:
         with project.serving():
             assert (project.directory / "log").read_text().count("starting PostgreSQL") == 1
         (project.directory / "log.1").unlink()
+
+    def test_is_not_lost_with_the_env_file(self, project: Project) -> None:
+        found = new_database_url("my_blog", project.directory)
+        assert found != project.url
+        with project.serving(found):
+            assert ask(found, "SELECT text FROM note") == "kept"
 
 
 class TestUsers:

@@ -9,13 +9,10 @@ from contextlib import contextmanager
 from typing import Final
 
 import asyncpg
-import structlog
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from app.errors import Conflict, Error, Invalid, Unavailable
-
-log = structlog.get_logger(__name__)
 
 # What the client is told for a SQLSTATE (PostgreSQL's manual, appendix A), given the field at fault.
 _REFUSALS: Final[dict[str, Callable[[str], Error]]] = {
@@ -42,7 +39,7 @@ def translated() -> Iterator[None]:
             raise
         raise own from error
     except PoolTimeoutError as error:
-        raise _unavailable(error) from error
+        raise Unavailable("The database does not answer") from error
 
 
 @contextmanager
@@ -54,13 +51,7 @@ def connecting() -> Iterator[None]:
     try:
         yield
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        raise _unavailable(error) from error
-
-
-def _unavailable(reason: BaseException | None) -> Unavailable:
-    """For the client that it is so, for the logs why."""
-    log.warning("database_unavailable", reason=str(reason) or type(reason).__name__)
-    return Unavailable("The database does not answer")
+        raise Unavailable("The database does not answer") from error
 
 
 def _translate(error: DBAPIError) -> Error | None:
@@ -72,7 +63,7 @@ def _translate(error: DBAPIError) -> Error | None:
     if state.startswith(_DATA_EXCEPTION):
         return Invalid("A value cannot be stored as it is")
     if state.startswith(_PASSING) or error.connection_invalidated:
-        return _unavailable(error.orig)
+        return Unavailable("The database does not answer")
     return None
 
 

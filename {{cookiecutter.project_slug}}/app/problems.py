@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
+import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
@@ -12,7 +13,9 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Match
 
-from app.errors import Error, Invalid
+from app.errors import Error, Invalid, Unavailable
+
+log = structlog.get_logger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 # A body may hold ten thousand unknown fields; the answer to it should not.
@@ -82,6 +85,9 @@ async def _answer_error(request: Request, error: Error) -> Response:
     field_errors = None
     if isinstance(error, Invalid) and error.field is not None:
         field_errors = [{"loc": ["body", error.field], "msg": error.detail, "type": "value_error"}]
+    if isinstance(error, Unavailable):  # the client learns that it is so, the logs why
+        cause = error.__cause__
+        log.warning("unavailable", detail=error.detail, reason=str(getattr(cause, "orig", cause)))
     return problem_response(request, error.status, error.detail, errors=field_errors, headers=error.headers)
 
 

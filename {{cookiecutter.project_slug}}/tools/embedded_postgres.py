@@ -20,7 +20,7 @@ from types import FrameType
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from tools.postgres_cluster import HOST, MAJOR, USER, Address, Cluster, EmbeddedPostgresError
+from tools.postgres_cluster import HOST, KEPT_PASSWORD, MAJOR, USER, Address, Cluster, EmbeddedPostgresError
 
 __all__ = ["EmbeddedPostgresError", "is_embedded", "new_database_url", "serving"]
 
@@ -39,10 +39,15 @@ def is_embedded(database_url: str) -> bool:
     return scheme and parts.username == USER and parts.hostname in {HOST, "localhost"}
 
 
-def new_database_url(database: str) -> str:
-    """A URL for a new embedded server: a password that nobody knows, a port that nobody has."""
-    password = secrets.token_urlsafe(24)
-    return f"postgresql://{USER}:{password}@{HOST}:{_free_port()}/{quote(database, safe='')}"
+def new_database_url(database: str, directory: Path | None = None) -> str:
+    """A URL for an embedded server: a port that nobody has, and a password that nobody knows.
+
+    With the directory of a cluster that is there already, it is that cluster's password: who has lost `.env` has not
+    lost the data.
+    """
+    kept = (directory or ROOT) / KEPT_PASSWORD
+    password = kept.read_text(encoding="utf-8") if directory and kept.exists() else secrets.token_urlsafe(24)
+    return f"postgresql://{USER}:{quote(password, safe='')}@{HOST}:{_free_port()}/{quote(database, safe='')}"
 
 
 def _free_port() -> int:

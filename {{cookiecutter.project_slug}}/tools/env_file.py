@@ -56,7 +56,7 @@ def create_env(root: Path) -> str:
             return f"kept; it names another database, but {DATABASE_URL} of the environment wins for this run"
         return "kept as it is"
     example = (root / ".env.example").read_text(encoding="utf-8")
-    values = {"SECRET_KEY": secrets.token_urlsafe(48), DATABASE_URL: given or embedded_url(example)}
+    values = {"SECRET_KEY": secrets.token_urlsafe(48), DATABASE_URL: given or embedded_url(root, example)}
     text = fill(example, values)
     handle = os.open(env, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
@@ -68,10 +68,10 @@ def create_env(root: Path) -> str:
     return "made with fresh secrets" + (f" and {DATABASE_URL} of the environment" if given else "")
 
 
-def embedded_url(example: str) -> str:
+def embedded_url(root: Path, example: str) -> str:
     from tools.embedded_postgres import new_database_url  # noqa: PLC0415  # newer syntax than this file's
 
     line = re.search(rf"^{DATABASE_URL}=(.*)$", example, re.MULTILINE)
     if line is None:
         raise SetupError(f".env.example has no line that begins with {DATABASE_URL}=")
-    return new_database_url(urlsplit(line[1]).path.lstrip("/"))
+    return new_database_url(urlsplit(line[1]).path.lstrip("/"), root / ".postgres")

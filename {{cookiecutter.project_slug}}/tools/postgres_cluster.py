@@ -22,6 +22,7 @@ from tools import unprivileged
 MAJOR = 18
 USER = "embedded"
 HOST = "127.0.0.1"
+KEPT_PASSWORD = "password"  # noqa: S105  # the name of a file, for the user alone
 PATIENCE = 60.0  # seconds; recovery after a crash is the longest wait
 LOG_LIMIT = 10_000_000  # bytes; an older log is kept beside it
 
@@ -157,6 +158,9 @@ class Cluster:
                 with self.log.open("a", encoding="utf-8") as log:
                     log.write(output)
                 raise self._explained(output)
+            kept = self.directory / KEPT_PASSWORD
+            kept.touch(mode=0o600)
+            kept.write_text(password, encoding="utf-8")
             (new / "data").rename(self.data)
         finally:
             shutil.rmtree(new, ignore_errors=True)
