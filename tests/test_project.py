@@ -99,6 +99,23 @@ def test_the_project_stands_where_it_lies_in_the_template(project: Path, place: 
     assert done.returncode == 0, done.stdout
 
 
+def test_a_first_change_to_a_model_goes_as_the_readme_says(template: Path, project: Path, place: Path) -> None:
+    changed = bake(template, place / "changed")
+    (changed / ".venv").symlink_to(project / ".venv")
+    model = changed / "app" / "models" / "article.py"
+    source = model.read_text(encoding="utf-8")
+    anchor = "    content: Mapped[str] = mapped_column(Text)\n"
+    assert anchor in source
+    model.write_text(source.replace(anchor, anchor + "    subtitle: Mapped[str | None]\n"), encoding="utf-8")
+    # In a render the answers are in the contract: the settings are those of .env.example.
+    settings = {name: value for name, value in in_place.settings(changed).items() if name not in in_place.NAMES}
+    (changed / ".env").write_bytes((changed / ".env.example").read_bytes())
+    for target in (["migrate"], ["migration", "m=add subtitle"], ["migrate"], ["lint", "test"]):
+        done = run(project, "make", *target, cwd=changed, **settings)
+        assert done.returncode == 0, done.stdout
+    assert (changed / "alembic" / "versions" / "0002_add_subtitle.py").exists()
+
+
 def test_everything_that_ci_checks_statically_passes(project: Path) -> None:
     done = run(project, "make", "lint", "types")
     assert done.returncode == 0, done.stdout
