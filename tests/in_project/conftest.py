@@ -1,4 +1,4 @@
-"""Run by a project's own interpreter, in the project's directory: see test_tools_of_the_project in test_project.py."""
+"""Run by a project's own interpreter, in the project's directory: tests/test_project.py starts them."""
 
 import signal
 import tempfile

@@ -108,6 +108,7 @@ class BodyLimit:
     def __init__(self, app: ASGIApp, max_bytes: int) -> None:
         self._app = app
         self._max_bytes = max_bytes
+        self._refusal = f"The body has more than {max_bytes:,} bytes, which is the limit"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -115,8 +116,7 @@ class BodyLimit:
             return
         declared = Headers(scope=scope).get("content-length", "")
         if declared.isdecimal() and int(declared[:20]) > self._max_bytes:  # 20 digits say enough
-            refusal = self._refusal()
-            response = problem_response(Request(scope), refusal.status_code, refusal.detail)
+            response = problem_response(Request(scope), HTTPStatus.REQUEST_ENTITY_TOO_LARGE, self._refusal)
             await response(scope, receive, send)
             return
         received = 0
@@ -126,12 +126,7 @@ class BodyLimit:
             message = await receive()
             received += len(message.get("body", b""))
             if received > self._max_bytes:
-                raise self._refusal()
+                raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, self._refusal)
             return message
 
         await self._app(scope, receive_within_limit, send)
-
-    def _refusal(self) -> HTTPException:
-        return HTTPException(
-            HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"The body has more than {self._max_bytes:,} bytes, which is the limit"
-        )

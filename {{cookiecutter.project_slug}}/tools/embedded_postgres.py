@@ -45,8 +45,9 @@ def new_database_url(database: str, directory: Path | None = None) -> str:
     With the directory of a cluster that is there already, it is that cluster's password: who has lost `.env` has not
     lost the data.
     """
-    kept = (directory or ROOT) / KEPT_PASSWORD
-    password = kept.read_text(encoding="utf-8") if directory and kept.exists() else secrets.token_urlsafe(24)
+    password = secrets.token_urlsafe(24)
+    if directory is not None and (directory / KEPT_PASSWORD).exists():
+        password = (directory / KEPT_PASSWORD).read_text(encoding="utf-8")
     return f"postgresql://{USER}:{quote(password, safe='')}@{HOST}:{_free_port()}/{quote(database, safe='')}"
 
 
