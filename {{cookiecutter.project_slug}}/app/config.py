@@ -36,9 +36,33 @@ class Settings(BaseSettings):
     environment: Literal["development", "production"] = "production"
     debug: bool = False
     database_url: SecretStr
+    database_pool_size: int = Field(default=15, ge=1)
+    database_pool_timeout: float = Field(default=1.0, gt=0)
     secret_key: SecretStr
     algorithm: Literal["HS256", "HS384", "HS512"] = "HS256"
     access_token_expire_minutes: int = Field(default=30, ge=1, le=24 * 60)
+    session_idle_days: int = Field(default=14, ge=1)
+    session_max_days: int = Field(default=90, ge=1)
+    registration_by_mail: bool = False
+    verify_email_expire_hours: int = Field(default=48, ge=1)
+    reset_password_expire_minutes: int = Field(default=30, ge=1)
+    invitation_expire_days: int = Field(default=7, ge=1)
+    frontend_url: str = ""
+    mail_from: str = "no-reply@localhost"
+    smtp_host: str = ""
+    smtp_port: int = Field(default=587, ge=1, le=65535)
+    smtp_username: str = ""
+    smtp_password: SecretStr = SecretStr("")
+    smtp_security: Literal["starttls", "tls", "none"] = "starttls"
+    worker_in_process: bool = False
+    rate_limit_enabled: bool = True
+    rate_limit_login: str = "10/minute"
+    rate_limit_register: str = "10/hour"
+    rate_limit_forgot_password: str = "5/hour"  # noqa: S105  # a limit, not a password
+    rate_limit_refresh: str = "60/minute"
+    rate_limit_per_address: str = "100/minute"
+    redis_url: SecretStr | None = None
+    trusted_proxies: Annotated[list[str], NoDecode] = []
     max_body_bytes: int = Field(default=2**20, ge=1)
     backend_cors_origins: Annotated[list[str], NoDecode] = []
 
@@ -52,13 +76,13 @@ class Settings(BaseSettings):
     def _is_postgresql(cls, value: SecretStr) -> SecretStr:
         return SecretStr(_postgresql_dsn(value.get_secret_value()))
 
-    @field_validator("backend_cors_origins", mode="before")
+    @field_validator("backend_cors_origins", "trusted_proxies", mode="before")
     @classmethod
-    def _split_origins(cls, value: object) -> object:
+    def _split(cls, value: object) -> object:
         """Accept `a,b` as well as the JSON list that other tools write."""
         if not isinstance(value, str) or value.lstrip().startswith("["):
             return from_json(value) if isinstance(value, str) else value
-        return [origin.strip() for origin in value.split(",") if origin.strip()]
+        return [item.strip() for item in value.split(",") if item.strip()]
 
     @field_validator("backend_cors_origins", mode="after")
     @classmethod

@@ -1,20 +1,24 @@
 """How the application talks to PostgreSQL: a UnitOfWork to write, a Reader to read."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar, TypeVarTuple
 
 import asyncpg
 import structlog
-from sqlalchemy import Select
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy import Row as SqlRow
+from sqlalchemy import Select, event
+from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
+from app import tenancy
 from app.config import Settings
 from app.driver_errors import connecting, translated
 
 Row = TypeVar("Row")
+Columns = TypeVarTuple("Columns")
 AfterCommit = Callable[[], Awaitable[None]]
 
 log = structlog.get_logger(__name__)
@@ -39,6 +43,29 @@ class UnitOfWork:
         A callback that fails is logged and does not turn the committed work into an error.
         """
         self._after_commit.append(callback)
+
+    def enter(self, workspace_id: int) -> None:
+        """See and write the rows of this workspace from now on, and no others."""
+        tenancy.bind(self.session.info, workspace_id)
+
+    @contextmanager
+    def unscoped(self) -> Iterator[None]:
+        """See and write the rows of every workspace while the block runs."""
+        before = dict(self.session.info)
+        tenancy.lift(self.session.info)
+        try:
+            yield
+        finally:
+            self.session.info.clear()
+            self.session.info.update(before)
+
+    async def keep(self) -> None:
+        """Commit what was done so far: for a revocation that ends in an error, which must not undo it.
+
+        Nothing may follow but the `raise`.
+        """
+        with translated():
+            await self.session.commit()
 
     async def __aenter__(self) -> Self:
         self._transaction: AbstractAsyncContextManager[AsyncSession] = self._sessions.begin()
@@ -66,13 +93,26 @@ class Reader:
     connection and gives it back, so that nothing is held while the request does something else.
     """
 
-    def __init__(self, sessions: async_sessionmaker[AsyncSession]) -> None:
+    def __init__(self, sessions: async_sessionmaker[AsyncSession], scope: dict[Any, Any] | None = None) -> None:
         self._sessions = sessions
+        self._scope = scope or {}
+
+    def within(self, workspace_id: int) -> "Reader":
+        """Reads of the rows of this workspace, and no others."""
+        scope: dict[Any, Any] = {}
+        tenancy.bind(scope, workspace_id)
+        return Reader(self._sessions, scope)
+
+    def unscoped(self) -> "Reader":
+        """Reads of the rows of every workspace. The statement has to know what it may show."""
+        scope: dict[Any, Any] = {}
+        tenancy.lift(scope)
+        return Reader(self._sessions, scope)
 
     async def all(self, statement: Select[Row]) -> Sequence[Row]:
         """The first column of every row."""
         with translated():
-            async with self._sessions() as session:
+            async with self._sessions(info=self._scope) as session:
                 return (await session.scalars(statement)).all()
 
     async def one_or_none(self, statement: Select[Row]) -> Row | None:
@@ -81,8 +121,17 @@ class Reader:
         Raises `MultipleResultsFound` when there is more than one: the statement is wrong then, not the request.
         """
         with translated():
-            async with self._sessions() as session:
+            async with self._sessions(info=self._scope) as session:
                 return (await session.scalars(statement)).one_or_none()
+
+    async def row(self, statement: Select[*Columns]) -> SqlRow[*Columns] | None:
+        """The only row, with all its columns.
+
+        Raises `MultipleResultsFound` when there is more than one.
+        """
+        with translated():
+            async with self._sessions(info=self._scope) as session:
+                return (await session.execute(statement)).one_or_none()
 
 
 @dataclass(frozen=True)
@@ -111,8 +160,31 @@ def create_engine(settings: Settings) -> AsyncEngine:
         with connecting():
             return await asyncpg.connect(settings.dsn, server_settings={"timezone": "UTC"})
 
-    # hide_parameters: the values of a failed statement, hashes and addresses among them, stay out of the logs.
-    return create_async_engine("postgresql+asyncpg://", async_creator=connect, hide_parameters=True)
+    engine = create_async_engine(
+        "postgresql+asyncpg://",
+        async_creator=connect,
+        # The values of a failed statement, hashes and addresses among them, stay out of the logs.
+        hide_parameters=True,
+        pool_size=settings.database_pool_size,
+        max_overflow=0,
+        pool_timeout=settings.database_pool_timeout,
+    )
+    event.listen(engine.sync_engine, "checkout", _refuse_closed)
+    return engine
+
+
+def _refuse_closed(connection: Any, _record: object, _proxy: object) -> None:
+    """Have the pool replace a connection that the server has closed meanwhile, instead of handing it out.
+
+    asyncpg hears of the end when it comes, so that no question to the server (`pool_pre_ping`) is needed.
+    """
+    if connection.driver_connection.is_closed():
+        raise DisconnectionError
+
+
+def sessions(bind: AsyncEngine | AsyncConnection, **options: Any) -> async_sessionmaker[AsyncSession]:
+    """Sessions that keep to a workspace: the only kind that the application uses."""
+    return async_sessionmaker(bind, sync_session_class=tenancy.TenantSession, expire_on_commit=False, **options)
 
 
 @asynccontextmanager
@@ -122,8 +194,8 @@ async def open_database(settings: Settings) -> AsyncIterator[Database]:
     autocommit = engine.execution_options(isolation_level="AUTOCOMMIT")
     try:
         yield Database(
-            writes=async_sessionmaker(engine, expire_on_commit=False),
-            reads=async_sessionmaker(autocommit, expire_on_commit=False),
+            writes=sessions(engine),
+            reads=sessions(autocommit),
         )
     finally:
         await engine.dispose()

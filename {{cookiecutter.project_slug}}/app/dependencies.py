@@ -9,6 +9,10 @@ from app.config import Settings
 from app.database import Database, Reader, UnitOfWork
 from app.repositories.base import Page
 from app.schemas.page import PageQuery
+from app.services.accounts import AccountService
+from app.services.audit import AuditLog, Origin
+from app.services.sessions import SessionService
+from app.services.workspaces import WorkspaceService
 
 
 def get_app_settings(request: Request) -> Settings:
@@ -42,6 +46,39 @@ def get_reader(database: AppDatabase) -> Reader:
 # and a commit that fails has been answered with 200.
 Uow = Annotated[UnitOfWork, Depends(get_unit_of_work, scope="function")]
 Reads = Annotated[Reader, Depends(get_reader)]
+
+
+def get_audit_log(request: Request, uow: Uow) -> AuditLog:
+    """The audit log, which knows where the request comes from. What it records is part of the transaction."""
+    origin = Origin(
+        address=request.client.host if request.client else "",
+        user_agent=request.headers.get("user-agent", "").replace("\0", "")[:400],
+        request_id=request.state.request_id,
+    )
+    return AuditLog(uow, origin)
+
+
+Audit = Annotated[AuditLog, Depends(get_audit_log)]
+
+
+def get_account_service(uow: Uow, reader: Reads, settings: AppSettings, audit: Audit) -> AccountService:
+    """Accounts, in the request's transaction."""
+    return AccountService(uow, reader, settings, audit)
+
+
+def get_session_service(uow: Uow, settings: AppSettings, audit: Audit) -> SessionService:
+    """Sessions, in the request's transaction."""
+    return SessionService(uow, settings, audit)
+
+
+def get_workspace_service(uow: Uow, settings: AppSettings, audit: Audit) -> WorkspaceService:
+    """Workspaces and who is in them, in the request's transaction."""
+    return WorkspaceService(uow, settings, audit)
+
+
+Accounts = Annotated[AccountService, Depends(get_account_service)]
+Sessions = Annotated[SessionService, Depends(get_session_service)]
+Workspaces = Annotated[WorkspaceService, Depends(get_workspace_service)]
 
 # A key in a path: what fits into PostgreSQL's bigint.
 Id = Annotated[int, Path(ge=1, le=2**63 - 1)]

@@ -6,11 +6,13 @@ Error:
 ├── NotFound          not there, or not for the caller's eyes
 ├── Conflict          the data as they are do not allow it
 ├── Invalid           the request makes no sense
+├── TooManyRequests   more often than is allowed
 └── Unavailable       not now; worth another try
 
 Raised where it is known; `app.problems` turns each into an HTTP answer, once.
 """
 
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import ClassVar
 
@@ -19,21 +21,20 @@ class Error(Exception):
     """Base of everything that is answered with a sentence instead of "Internal Server Error"."""
 
     status: ClassVar[HTTPStatus] = HTTPStatus.INTERNAL_SERVER_ERROR
-    headers: ClassVar[dict[str, str]] = {}
 
-    def __init__(self, detail: str) -> None:
+    def __init__(self, detail: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(detail)
         self.detail = detail
+        self.headers = dict(headers or {})
 
 
 class Unauthenticated(Error):
     """Nobody is logged in, or the proof is not valid."""
 
     status = HTTPStatus.UNAUTHORIZED
-    headers: ClassVar[dict[str, str]] = {"WWW-Authenticate": "Bearer"}  # demanded by RFC 9110, section 15.5.2
 
     def __init__(self, detail: str = "Not authenticated") -> None:
-        super().__init__(detail)
+        super().__init__(detail, {"WWW-Authenticate": "Bearer"})  # demanded by RFC 9110, section 15.5.2
 
 
 class Forbidden(Error):
@@ -73,8 +74,19 @@ class Invalid(Error):
         self.field = field
 
 
+class TooManyRequests(Error):
+    """The same was tried too often; `retry_after` is in seconds."""
+
+    status = HTTPStatus.TOO_MANY_REQUESTS
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__(f"Too many attempts; try again in {retry_after} s", {"Retry-After": str(retry_after)})
+
+
 class Unavailable(Error):
     """Something that the application needs does not answer; the same request may succeed in a moment."""
 
     status = HTTPStatus.SERVICE_UNAVAILABLE
-    headers: ClassVar[dict[str, str]] = {"Retry-After": "1"}
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail, {"Retry-After": "1"})

@@ -6,11 +6,12 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi_offline import FastAPIOffline
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from app import contract, discovery, logs, problems
 from app.config import Settings, get_settings
 from app.database import open_database
-from app.middleware import BodyLimit, Head, RequestContext, TrailingSlash
+from app.middleware import BodyLimit, Head, RequestContext, SameOrigin, TrailingSlash
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -41,14 +42,18 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(Head)
     app.add_middleware(TrailingSlash)
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
+    app.add_middleware(SameOrigin, trusted_origins=settings.backend_cors_origins)
     app.add_middleware(RequestContext)
     app.add_middleware(
         CORSMiddleware,
         allow_origins=settings.backend_cors_origins,
+        allow_credentials=True,
         allow_methods=["*"],
         allow_headers=["*"],
         expose_headers=["Link", "Location", "Retry-After", "X-Request-ID"],
     )
+    # Outermost: what a trusted proxy says of the client is true for everything inside.
+    app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=settings.trusted_proxies)
     return app
 
 

@@ -11,21 +11,22 @@ import pytest
 from fastapi import FastAPI
 from pydantic import SecretStr
 from sqlalchemy import event, text
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_sessionmaker
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 # The application is made when its module is imported, and then wants settings. In a project they are in .env.
 os.environ.setdefault("SECRET_KEY", secrets.token_urlsafe(48))
 
 from app.config import Settings, get_settings
-from app.database import Database, create_engine, open_database
+from app.database import Database, create_engine, open_database, sessions
 from app.main import create_app
-from app.models.base import Base
 from tests.contract import ContractTransport
 from tests.databases import TestDatabases, clone
 from tests.people import People
 from tools.embedded_postgres import EmbeddedPostgresError, serving
 
 TEMPLATE = "template"
+# Whatever the environment or .env says: plain http, and nothing that goes on between tests.
+IN_TESTS = {"environment": "development", "rate_limit_enabled": False, "worker_in_process": False, "redis_url": None}
 
 logging.getLogger("alembic").setLevel(logging.WARNING)  # each run makes the template: no news
 
@@ -67,7 +68,7 @@ def template(request: pytest.FixtureRequest) -> str:
 async def settings(template: str, worker_id: str) -> Settings:
     """Settings that name this worker's own database."""
     dsn = await clone(template, worker_id)
-    return get_settings().model_copy(update={"database_url": SecretStr(dsn), "environment": "development"})
+    return get_settings().model_copy(update={"database_url": SecretStr(dsn), **IN_TESTS})
 
 
 @pytest.fixture(scope="session")
@@ -88,10 +89,8 @@ async def connection(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
 @pytest.fixture
 def database(connection: AsyncConnection) -> Database:
     """The database as the application uses it, except that its commits are savepoints."""
-    sessions = async_sessionmaker[AsyncSession](
-        connection, expire_on_commit=False, join_transaction_mode="create_savepoint"
-    )
-    return Database(writes=sessions, reads=sessions)
+    both = sessions(connection, join_transaction_mode="create_savepoint")
+    return Database(writes=both, reads=both)
 
 
 @pytest.fixture(scope="session")
@@ -138,8 +137,10 @@ async def own_app(own_assembled: FastAPI, own_settings: Settings) -> AsyncIterat
     """An application with real commits and a pool of connections, for what many do at once. It finds no rows."""
     async with open_database(own_settings) as database:
         async with database.unit_of_work() as uow:
-            tables = ", ".join(table.name for table in Base.metadata.sorted_tables)
-            await uow.session.execute(text(f"TRUNCATE {tables} RESTART IDENTITY"))
+            names = await uow.session.scalars(
+                text("SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'alembic_version'")
+            )
+            await uow.session.execute(text(f"TRUNCATE {', '.join(names)} RESTART IDENTITY"))
         own_assembled.state.database = database
         yield own_assembled
 

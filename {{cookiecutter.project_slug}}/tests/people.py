@@ -1,7 +1,7 @@
 """Factories: people with accounts, and what they write."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -12,12 +12,20 @@ from app.auth.tokens import create_access_token
 from app.config import Settings
 from app.database import Database
 from app.models.article import Article
+from app.models.session import UserSession
 from app.models.user import User
+from app.models.workspace import Membership
+from app.repositories.base import Repository
+from app.roles import Role
+from app.services.audit import AuditLog, Origin
+from app.services.workspaces import WorkspaceService
 from tests.contract import ContractTransport
 
 PASSWORD = "correct horse battery staple"
 # Of PASSWORD, made with the cheapest parameters: hashing anew for each account would be most of a test's time.
 HASH = "$argon2id$v=19$m=8,t=1,p=1$0pqzNkbIuZfyfi9lLKX03g$W1N0WMNeZFQz/Dkjz0W2w9icMPha3slkFI6ipwKBIiY"
+
+TOMORROW = datetime.now(UTC) + timedelta(days=1)
 
 fake = Faker()
 
@@ -28,6 +36,13 @@ class Person:
 
     user: User
     client: httpx.AsyncClient
+    session_id: int
+
+    @property
+    def workspace_id(self) -> int:
+        """The active workspace, as it was when the account was made."""
+        assert self.user.active_workspace_id is not None
+        return self.user.active_workspace_id
 
 
 class People:
@@ -38,26 +53,37 @@ class People:
         self.database = database
         self._settings = settings
 
-    async def join(self, **fields: Any) -> Person:
-        """A new account. Its password is `PASSWORD`."""
+    async def join(self, workspace: int | None = None, role: Role = Role.member, **fields: Any) -> Person:
+        """A new account, logged in, in a workspace of its own, or in this one. Its password is `PASSWORD`."""
         defaults = {"email": fake.unique.email(), "username": fake.unique.user_name(), "hashed_password": HASH}
         async with self.database.unit_of_work() as uow:
-            user = User(**defaults | fields)
-            uow.session.add(user)
-        token = create_access_token(user.id, self._settings)
-        client = httpx.AsyncClient(
+            user = await Repository(User, uow.session).add(User(**defaults | fields))
+            workspaces = WorkspaceService(uow, self._settings, AuditLog(uow, Origin()))
+            await workspaces.create(user.username, user)
+            if workspace is not None:
+                uow.session.add(Membership(workspace_id=workspace, user_id=user.id, role=role))
+                await uow.session.flush()
+                user.active_workspace_id = workspace
+            session = UserSession(user_id=user.id, address="", user_agent="", expires_at=TOMORROW)
+            uow.session.add(session)
+        return Person(user, self.client(create_access_token(user.id, session.id, self._settings)), session.id)
+
+    def client(self, token: str) -> httpx.AsyncClient:
+        """A client that sends this access token."""
+        return httpx.AsyncClient(
             transport=ContractTransport(self._app),
             base_url="http://test",
             headers={"Authorization": f"Bearer {token}"},
         )
-        return Person(user, client)
 
     async def write(self, author: Person, *, published: bool = True, **fields: Any) -> Article:
-        """A new article."""
-        defaults = {"title": fake.sentence(), "content": fake.paragraph()}
+        """A new article in the author's workspace."""
+        defaults = {"title": fake.sentence(), "content": fake.paragraph(), "workspace_id": author.workspace_id}
         async with self.database.unit_of_work() as uow:
-            article = Article(**defaults | fields, published=published, author_id=author.user.id)
-            uow.session.add(article)
+            with uow.unscoped():
+                article = Article(**defaults | fields, published=published, author_id=author.user.id)
+                uow.session.add(article)
+                await uow.session.flush()
         return article
 
 

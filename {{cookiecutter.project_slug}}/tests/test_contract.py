@@ -25,9 +25,13 @@ from app.cli import cli
 from app.config import ROOT, Settings, get_settings
 from app.database import open_database
 from app.main import create_app
+from app.models.session import UserSession
 from app.models.user import User
+from app.repositories.base import Repository
+from app.services.audit import AuditLog, Origin
+from app.services.workspaces import WorkspaceService
 from tests.databases import clone
-from tests.people import HASH
+from tests.people import HASH, TOMORROW
 
 
 class TestOnDisk:
@@ -61,14 +65,17 @@ async def served(template: str, settings: Settings) -> AsyncIterator[tuple[str, 
     own = settings.model_copy(update={"database_url": SecretStr(await clone(template, secrets.token_hex(4)))})
     async with open_database(own) as database, database.unit_of_work() as uow:
         ada = User(email="ada@example.com", username="ada", hashed_password=HASH)
-        uow.session.add(ada)
+        await Repository(User, uow.session).add(ada)
+        await WorkspaceService(uow, own, AuditLog(uow, Origin())).create("Ada's", ada)
+        session = UserSession(user_id=ada.id, address="", user_agent="", expires_at=TOMORROW)
+        uow.session.add(session)
     server = uvicorn.Server(uvicorn.Config(create_app(own), port=0, log_config=None))
     thread = threading.Thread(target=server.run)
     thread.start()
     while not server.started:  # noqa: ASYNC110  # uvicorn offers no event to wait for
         await asyncio.sleep(0.01)
     port = server.servers[0].sockets[0].getsockname()[1]
-    yield f"http://127.0.0.1:{port}", create_access_token(ada.id, own)
+    yield f"http://127.0.0.1:{port}", create_access_token(ada.id, session.id, own)
     server.should_exit = True
     thread.join()
 

@@ -12,6 +12,7 @@ PUBLIC = {
     "GET /health/ready",
     "POST /auth/register",
     "POST /auth/login",
+    "POST /auth/logout",
     "GET /articles",
     "GET /articles/{article_id}",
 }

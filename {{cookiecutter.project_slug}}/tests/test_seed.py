@@ -27,7 +27,7 @@ def seed(monkeypatch: pytest.MonkeyPatch, own_settings: Settings) -> Callable[..
 
 
 async def count(database: Database, model: type[Article] | type[User]) -> int | None:
-    return await database.reader().one_or_none(select(func.count()).select_from(model))
+    return await database.reader().unscoped().one_or_none(select(func.count()).select_from(model))
 
 
 async def test_fills_a_blog_that_can_be_used(seed: Callable[..., Result], own_app: FastAPI) -> None:

@@ -11,7 +11,7 @@ from typing import Any, Final
 import typer
 from alembic.util import CommandError
 from faker import Faker
-from sqlalchemy import insert
+from sqlalchemy import insert, update
 from sqlalchemy.dialects.postgresql import insert as insert_or_skip
 
 from app.auth.passwords import hash_password
@@ -20,6 +20,9 @@ from app.database import Database, open_database
 from app.migrations import upgrade
 from app.models.article import Article
 from app.models.user import User
+from app.models.workspace import Membership, Workspace
+from app.repositories.base import Repository
+from app.roles import Role
 from tools.embedded_postgres import EmbeddedPostgresError, serving
 
 BATCH: Final = 1_000
@@ -49,10 +52,12 @@ async def _fill(articles: int) -> None:
     password = secrets.token_urlsafe(9)
     async with open_database(get_settings()) as database:
         authors = await _add_authors(database, articles // ARTICLES_PER_AUTHOR + 1, password)
+        workspace_id = await _bring_together(database, list(authors))
         with typer.progressbar(length=articles, label="Articles") as progress:
-            for batch in _batches(articles, list(authors)):
+            for batch in _batches(articles, workspace_id, list(authors)):
                 async with database.unit_of_work() as uow:
-                    await uow.session.execute(insert(Article), batch)
+                    with uow.unscoped():
+                        await uow.session.execute(insert(Article), batch)
                 progress.update(len(batch))
     typer.echo(f"{articles:,} articles by {len(authors):,} authors.")
     typer.echo(f"Log in as {next(iter(authors.values()))}, or any of them, with the password {password}")
@@ -72,19 +77,33 @@ async def _add_authors(database: Database, count: int, password: str) -> dict[in
     return authors
 
 
+async def _bring_together(database: Database, user_ids: list[int]) -> int:
+    """Put them into one new workspace, whose id this gives. The first of them owns it."""
+    async with database.unit_of_work() as uow:
+        workspace = await Repository(Workspace, uow.session).add(Workspace(name="Seeded"))
+        members = [
+            {"workspace_id": workspace.id, "user_id": user_id, "role": Role.member if index else Role.owner}
+            for index, user_id in enumerate(user_ids)
+        ]
+        await uow.session.execute(insert(Membership), members)
+        await uow.session.execute(update(User).where(User.id.in_(user_ids)).values(active_workspace_id=workspace.id))
+        return workspace.id
+
+
 def _person(fake: Faker, hashed: str) -> dict[str, Any]:
     first, last = fake.first_name(), fake.last_name()
     username = f"{first}.{last}{random.randint(1, 9999)}".lower()  # noqa: S311  # not a secret
     return {"email": f"{username}@example.com", "username": username, "hashed_password": hashed}
 
 
-def _batches(count: int, author_ids: list[int]) -> Iterator[list[dict[str, Any]]]:
+def _batches(count: int, workspace_id: int, author_ids: list[int]) -> Iterator[list[dict[str, Any]]]:
     fake = Faker()
     # Inventing every sentence anew would take minutes; combining a few hundred looks the same.
     paragraphs = [fake.paragraph(nb_sentences=5) for _ in range(400)]
     sentences = [fake.sentence(nb_words=6).rstrip(".") for _ in range(400)]
     for start in range(0, count, BATCH):
-        yield [_article(author_ids, sentences, paragraphs) for _ in range(min(BATCH, count - start))]
+        articles = [_article(author_ids, sentences, paragraphs) for _ in range(min(BATCH, count - start))]
+        yield [article | {"workspace_id": workspace_id} for article in articles]
 
 
 def _article(author_ids: list[int], sentences: list[str], paragraphs: list[str]) -> dict[str, Any]:

@@ -1,40 +1,161 @@
-"""Who is calling."""
+"""Who is calling, and as what."""
 
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Annotated
 
 from fastapi import Depends
-from fastapi.security import OAuth2PasswordBearer
+from fastapi.security import APIKeyCookie, OAuth2PasswordBearer
+from sqlalchemy import select
 
+from app.auth.cookies import Cookies
+from app.auth.membership import Member
 from app.auth.tokens import read_access_token
-from app.dependencies import AppSettings, Reads
-from app.errors import Unauthenticated
+from app.database import Reader, UnitOfWork
+from app.dependencies import AppSettings, Id, Reads, Uow
+from app.errors import Forbidden, NotFound, Unauthenticated
 from app.models.user import User
+from app.models.workspace import Membership
 from app.repositories import users
+from app.roles import Role
 
 # auto_error is off because the answer to a missing token is ours, and because some routes do without.
-_bearer = OAuth2PasswordBearer(tokenUrl="auth/login", auto_error=False)
+_bearer = OAuth2PasswordBearer(
+    tokenUrl="auth/login",
+    refreshUrl="auth/refresh",
+    scopes={"offline_access": "a refresh token in the answer, instead of cookies"},
+    auto_error=False,
+)
+# Only for the documentation: `TokenCookies` reads the cookie, whose name has no prefix over plain http.
+_cookie = APIKeyCookie(name="__Host-access_token", scheme_name="Cookie", auto_error=False)
+
+BearerToken = Annotated[str | None, Depends(_bearer)]
 
 
-async def get_optional_user(
-    token: Annotated[str | None, Depends(_bearer)], settings: AppSettings, reader: Reads
-) -> User | None:
-    """The caller, or nobody when there is no token. A token that is not valid is an error all the same."""
+@dataclass(frozen=True)
+class Caller:
+    """A user in a session, with the role in the active workspace where there is one."""
+
+    user: User
+    session_id: int
+    role: Role | None
+
+
+async def get_optional_caller(
+    bearer: BearerToken,
+    cookies: Cookies,
+    settings: AppSettings,
+    reader: Reads,
+    _: Annotated[str | None, Depends(_cookie)],
+) -> Caller | None:
+    """The caller, or nobody when there is no token. A token that is not valid is an error all the same.
+
+    One query, which says too whether the session still lives: so a logout works at once.
+    """
+    token = bearer or cookies.access
     if token is None:
         return None
-    user = await reader.one_or_none(users.with_id(read_access_token(token, settings)))
-    if user is None:
+    said = read_access_token(token, settings)
+    row = await reader.row(users.in_session(said.user_id, said.session_id))
+    if row is None:
         raise Unauthenticated("The token is not valid")
-    return user
+    user, role = row
+    return Caller(user, said.session_id, role)
 
 
-OptionalUser = Annotated[User | None, Depends(get_optional_user)]
+OptionalCaller = Annotated[Caller | None, Depends(get_optional_caller)]
 
 
-async def get_current_user(user: OptionalUser) -> User:
+async def get_current_caller(caller: OptionalCaller) -> Caller:
     """The caller."""
-    if user is None:
+    if caller is None:
         raise Unauthenticated
-    return user
+    return caller
+
+
+CurrentCaller = Annotated[Caller, Depends(get_current_caller)]
+
+
+async def get_current_user(caller: CurrentCaller) -> User:
+    """The user who calls."""
+    return caller.user
 
 
 CurrentUser = Annotated[User, Depends(get_current_user)]
+
+
+async def get_superuser(user: CurrentUser) -> User:
+    """The user who calls, if he looks after the whole application."""
+    if not user.is_superuser:
+        raise Forbidden
+    return user
+
+
+Superuser = Annotated[User, Depends(get_superuser)]
+
+
+class RequiredRole:
+    """A role that the caller must have, or one that includes it. `app.contract` writes it into the description."""
+
+    def __init__(self, role: Role) -> None:
+        self.role = role
+
+    def check(self, role: Role) -> None:
+        """Raises `Forbidden`."""
+        if not role.includes(self.role):
+            raise Forbidden(f"Not authorized: this takes the role {self.role}")
+
+
+class RoleInActiveWorkspace(RequiredRole):
+    """For routes whose data belong to the workspace that the caller works in."""
+
+    async def __call__(self, caller: CurrentCaller) -> Member:
+        if caller.role is None or caller.user.active_workspace_id is None:
+            raise Forbidden("You are in no workspace: choose one with POST /workspaces/{id}/activate")
+        self.check(caller.role)
+        return Member(caller.user, caller.user.active_workspace_id, caller.role)
+
+
+class RoleInNamedWorkspace(RequiredRole):
+    """For routes about the workspace itself, which is named in the path. It does not exist for others."""
+
+    async def __call__(self, workspace_id: Id, user: CurrentUser, reader: Reads) -> Member:
+        role = await reader.one_or_none(
+            select(Membership.role).where(Membership.workspace_id == workspace_id, Membership.user_id == user.id)
+        )
+        if role is None:
+            raise NotFound("Workspace")
+        self.check(role)
+        return Member(user, workspace_id, role)
+
+
+# Cached, so that FastAPI asks once for what several dependencies of a route require alike.
+@lru_cache
+def require_role(role: Role) -> RoleInActiveWorkspace:
+    """`Annotated[Member, Depends(require_role(Role.admin))]`: the caller, admin or owner of the active workspace."""
+    return RoleInActiveWorkspace(role)
+
+
+@lru_cache
+def require_role_in(role: Role) -> RoleInNamedWorkspace:
+    """The same for the workspace that the path names as `workspace_id`."""
+    return RoleInNamedWorkspace(role)
+
+
+Viewer = Annotated[Member, Depends(require_role(Role.viewer))]
+Writer = Annotated[Member, Depends(require_role(Role.member))]
+
+
+async def get_workspace_unit_of_work(uow: Uow, member: Viewer) -> UnitOfWork:
+    """The transaction of the request, bound to the active workspace."""
+    uow.enter(member.workspace_id)
+    return uow
+
+
+async def get_workspace_reader(reader: Reads, member: Viewer) -> Reader:
+    """Reads bound to the active workspace."""
+    return reader.within(member.workspace_id)
+
+
+WorkspaceUow = Annotated[UnitOfWork, Depends(get_workspace_unit_of_work)]
+WorkspaceReads = Annotated[Reader, Depends(get_workspace_reader)]

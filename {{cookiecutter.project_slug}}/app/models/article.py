@@ -1,16 +1,16 @@
 from typing import TYPE_CHECKING
 
-from sqlalchemy import ForeignKey, Index, String, Text, false, text
+from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, false, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from app.models.base import Base, Timestamped
+from app.models.base import Base, Timestamped, WorkspaceScoped
 
 if TYPE_CHECKING:
     from app.models.user import User
 
 
-class Article(Timestamped, Base):
-    """Something written. A draft until it is published."""
+class Article(WorkspaceScoped, Timestamped, Base):
+    """Something written. Until it is published it is a draft, for its workspace alone."""
 
     __tablename__ = "articles"
 
@@ -22,6 +22,7 @@ class Article(Timestamped, Base):
     author: Mapped["User"] = relationship(back_populates="articles", lazy="raise")
 
     __table_args__ = (
+        UniqueConstraint("workspace_id", "id"),
         # The front page: published articles, newest first, in the order in which they are listed.
         Index("ix_articles_front_page", text("created_at DESC"), text("id DESC"), postgresql_where=text("published")),
     )

@@ -1,6 +1,7 @@
 from datetime import datetime
+from enum import StrEnum
 
-from sqlalchemy import BigInteger, DateTime, Identity, MetaData, func
+from sqlalchemy import BigInteger, DateTime, Enum, ForeignKey, Identity, MetaData, func
 from sqlalchemy.ext.asyncio import AsyncAttrs
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -33,3 +34,28 @@ class Timestamped:
 
     created_at: Mapped[datetime] = mapped_column(server_default=func.now(), sort_order=90)
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now(), onupdate=func.now(), sort_order=91)
+
+
+class WorkspaceScoped:
+    """A row of one workspace, invisible to every session that is not bound to it: see `app.tenancy`.
+
+    The table has a unique constraint on `(workspace_id, id)`. Its children refer to both columns, so that none can
+    point at another workspace's row, not even by SQL:
+    `ForeignKeyConstraint(["workspace_id", "article_id"], ["articles.workspace_id", "articles.id"])`.
+    """
+
+    workspace_id: Mapped[int] = mapped_column(ForeignKey("workspaces.id", ondelete="CASCADE"), sort_order=80)
+
+
+def text_enum(values: type[StrEnum], name: str) -> Enum:
+    """A column that holds one of these words, checked by a constraint: unlike PostgreSQL's own enum type, a
+    migration changes it in a transaction and drops it with its table.
+    """
+    return Enum(
+        values,
+        name=name,
+        native_enum=False,
+        create_constraint=True,
+        length=20,
+        values_callable=lambda enum: [member.value for member in enum],
+    )

@@ -5,8 +5,11 @@ from sqlalchemy import Select, or_, select
 from app.models.article import Article
 
 
-def visible_to(user_id: int | None) -> Select[Article]:
-    """Everything that is published, and the drafts of the user, where there is one."""
-    if user_id is None:
+def visible_to(workspace_id: int | None) -> Select[Article]:
+    """Everything that is published, anywhere, and the drafts of the workspace, where there is one.
+
+    For unscoped reads: it says itself whose rows it shows.
+    """
+    if workspace_id is None:
         return select(Article).where(Article.published)
-    return select(Article).where(or_(Article.published, Article.author_id == user_id))
+    return select(Article).where(or_(Article.published, Article.workspace_id == workspace_id))

@@ -3,8 +3,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response, status
 
-from app.auth.dependencies import CurrentUser, OptionalUser
-from app.dependencies import Id, Links, Reads, Uow
+from app.auth.dependencies import Caller, OptionalCaller, WorkspaceUow, Writer
+from app.dependencies import Id, Links, Reads
 from app.errors import Forbidden, Invalid, NotFound, Unauthenticated
 from app.models.article import Article
 from app.problems import documented
@@ -18,22 +18,22 @@ router = APIRouter(prefix="/articles", tags=["articles"])
 
 @router.get("", response_model=list[ArticleRead], responses=documented(Unauthenticated, Invalid))
 async def list_articles(
-    query: Annotated[ArticleQuery, Query()], reader: Reads, caller: OptionalUser, links: Links
+    query: Annotated[ArticleQuery, Query()], reader: Reads, caller: OptionalCaller, links: Links
 ) -> Sequence[Article]:
-    """Published articles, and your own drafts."""
-    statement = visible_to(caller.id if caller else None)
+    """Published articles, and the drafts of your workspace."""
+    statement = visible_to(_workspace_of(caller))
     if query.published is not None:
         statement = statement.where(Article.published.is_(query.published))
-    page = await read_page(reader, statement, Article, query)
+    page = await read_page(reader.unscoped(), statement, Article, query)
     links.announce(page, query)
     return page.items
 
 
 @router.get("/{article_id}", response_model=ArticleRead, responses=documented(Unauthenticated, NotFound, Invalid))
-async def read_article(article_id: Id, reader: Reads, caller: OptionalUser) -> Article:
-    """One article: published, or your own."""
-    statement = visible_to(caller.id if caller else None).where(Article.id == article_id)
-    article = await reader.one_or_none(statement)
+async def read_article(article_id: Id, reader: Reads, caller: OptionalCaller) -> Article:
+    """One article: published, or of your workspace."""
+    statement = visible_to(_workspace_of(caller)).where(Article.id == article_id)
+    article = await reader.unscoped().one_or_none(statement)
     if article is None:
         raise NotFound("Article")
     return article
@@ -43,9 +43,9 @@ async def read_article(article_id: Id, reader: Reads, caller: OptionalUser) -> A
     "",
     response_model=ArticleRead,
     status_code=status.HTTP_201_CREATED,
-    responses=documented(Unauthenticated, Invalid),
+    responses=documented(Unauthenticated, Forbidden, Invalid),
 )
-async def create_article(data: ArticleCreate, author: CurrentUser, uow: Uow, response: Response) -> Article:
+async def create_article(data: ArticleCreate, author: Writer, uow: WorkspaceUow, response: Response) -> Article:
     """Write an article. It is a draft until it is published."""
     article = await ArticleService(uow).create(data, author)
     response.headers["Location"] = f"/articles/{article.id}"
@@ -57,8 +57,8 @@ async def create_article(data: ArticleCreate, author: CurrentUser, uow: Uow, res
     response_model=ArticleRead,
     responses=documented(Unauthenticated, Forbidden, NotFound, Invalid),
 )
-async def update_article(article_id: Id, data: ArticleUpdate, editor: CurrentUser, uow: Uow) -> Article:
-    """Change what is sent, leave the rest. Only for the author."""
+async def update_article(article_id: Id, data: ArticleUpdate, editor: Writer, uow: WorkspaceUow) -> Article:
+    """Change what is sent, leave the rest. For the author, and for admins of the workspace."""
     return await ArticleService(uow).update(article_id, data, editor)
 
 
@@ -68,6 +68,10 @@ async def update_article(article_id: Id, data: ArticleUpdate, editor: CurrentUse
     response_class=Response,
     responses=documented(Unauthenticated, Forbidden, NotFound, Invalid),
 )
-async def delete_article(article_id: Id, editor: CurrentUser, uow: Uow) -> None:
-    """Delete an article. Only for the author."""
+async def delete_article(article_id: Id, editor: Writer, uow: WorkspaceUow) -> None:
+    """Delete an article. For the author, and for admins of the workspace."""
     await ArticleService(uow).delete(article_id, editor)
+
+
+def _workspace_of(caller: Caller | None) -> int | None:
+    return caller.user.active_workspace_id if caller else None

@@ -1,43 +1,106 @@
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Response, status
+from fastapi import APIRouter, Depends, Form, Response, status
 from fastapi.security import OAuth2PasswordRequestForm
 
-from app.auth.tokens import create_access_token
-from app.dependencies import AppSettings, Reads, Uow
-from app.errors import Conflict, Invalid, Unauthenticated
+from app.auth.cookies import Cookies
+from app.auth.dependencies import BearerToken
+from app.dependencies import Accounts, AppSettings, Sessions
+from app.errors import Conflict, Forbidden, Invalid, Unauthenticated
 from app.models.user import User
 from app.problems import documented
 from app.schemas.token import TokenRead
 from app.schemas.user import UserCreate, UserRead
-from app.services.accounts import AccountService
+from app.services.sessions import Tokens
 
 router = APIRouter(prefix="/auth", tags=["auth"])
+
+
+class RefreshForm:
+    """What a client without cookies sends to go on (RFC 6749, section 6)."""
+
+    def __init__(
+        self,
+        refresh_token: Annotated[str | None, Form()] = None,
+        grant_type: Annotated[str, Form(pattern="^refresh_token$")] = "refresh_token",
+    ) -> None:
+        self.refresh_token = refresh_token
+        self.grant_type = grant_type
 
 
 @router.post(
     "/register",
     response_model=UserRead,
     status_code=status.HTTP_201_CREATED,
-    responses=documented(Conflict, Invalid),
+    responses=documented(Conflict, Forbidden, Invalid),
 )
-async def register(data: UserCreate, uow: Uow, reader: Reads, response: Response) -> User:
+async def register(data: UserCreate, accounts: Accounts, response: Response) -> User:
     """Make an account."""
     response.headers["Location"] = "/users/me"
-    return await AccountService(uow, reader).register(data)
+    return await accounts.register(data)
 
 
-@router.post("/login", responses=documented(Unauthenticated, Invalid))
+@router.post("/login", response_model_exclude_none=True, responses=documented(Unauthenticated, Forbidden, Invalid))
 async def log_in(
     form: Annotated[OAuth2PasswordRequestForm, Depends()],
-    uow: Uow,
-    reader: Reads,
+    accounts: Accounts,
+    sessions: Sessions,
     settings: AppSettings,
+    cookies: Cookies,
     response: Response,
 ) -> TokenRead:
-    """Get an access token. `username` is the user name or the e-mail (OAuth 2 calls it so: RFC 6749, section 4.3)."""
-    user = await AccountService(uow, reader).log_in(form.username, form.password)
+    """Open a session. `username` is the user name or the e-mail (OAuth 2 calls it so: RFC 6749, section 4.3).
+
+    Access and refresh token are set as cookies. With the scope `offline_access` both are in the answer instead.
+    """
+    user = await accounts.log_in(form.username, form.password)
+    tokens = await sessions.open(user)
+    if "offline_access" in form.scopes:
+        return _answer(tokens, settings, response, with_refresh_token=True)
+    cookies.put(tokens)
+    return _answer(tokens, settings, response)
+
+
+@router.post("/refresh", response_model_exclude_none=True, responses=documented(Unauthenticated, Forbidden, Invalid))
+async def refresh(
+    form: Annotated[RefreshForm, Depends()],
+    sessions: Sessions,
+    settings: AppSettings,
+    cookies: Cookies,
+    response: Response,
+) -> TokenRead:
+    """Go on with a session. The refresh token comes from the form or from the cookie.
+
+    Each is good for one use, and the next one comes the way that this one came. Using one twice ends the session.
+    """
+    if form.refresh_token:
+        tokens = await sessions.refresh(form.refresh_token)
+        return _answer(tokens, settings, response, with_refresh_token=True)
+    if not cookies.refresh:
+        raise Unauthenticated
+    tokens = await sessions.refresh(cookies.refresh)
+    cookies.put(tokens)
+    return _answer(tokens, settings, response)
+
+
+@router.post("/logout", status_code=status.HTTP_204_NO_CONTENT, responses=documented(Forbidden, Invalid))
+async def log_out(
+    sessions: Sessions,
+    cookies: Cookies,
+    bearer: BearerToken,
+    refresh_token: Annotated[str | None, Form(description="Only without cookies")] = None,
+) -> None:
+    """End the session that the tokens of the request belong to, whichever are there and still good."""
+    await sessions.log_out(bearer or cookies.access, refresh_token or cookies.refresh)
+    cookies.clear()
+
+
+def _answer(
+    tokens: Tokens, settings: AppSettings, response: Response, *, with_refresh_token: bool = False
+) -> TokenRead:
     response.headers["Cache-Control"] = "no-store"  # demanded by RFC 6749, section 5.1
     return TokenRead(
-        access_token=create_access_token(user.id, settings), expires_in=settings.access_token_expire_minutes * 60
+        access_token=tokens.access,
+        expires_in=settings.access_token_expire_minutes * 60,
+        refresh_token=tokens.refresh if with_refresh_token else None,
     )

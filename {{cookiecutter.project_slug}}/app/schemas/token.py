@@ -4,8 +4,12 @@ from app.schemas.base import Output
 
 
 class TokenRead(Output):
-    """The answer to a login (RFC 6749, section 5.1). `expires_in` is in seconds."""
+    """The answer to a login (RFC 6749, section 5.1). `expires_in` is in seconds.
+
+    `refresh_token` is there if it was asked for with the scope `offline_access`; a browser has it in a cookie instead.
+    """
 
     access_token: str
     token_type: Literal["bearer"] = "bearer"  # noqa: S105  # the kind of token, not a token
     expires_in: int
+    refresh_token: str | None = None

@@ -1,39 +1,47 @@
+from sqlalchemy import select
+
+from app.auth.membership import Member
 from app.database import UnitOfWork
 from app.errors import Forbidden, NotFound
 from app.models.article import Article
-from app.models.user import User
-from app.repositories.articles import visible_to
 from app.repositories.base import Repository
+from app.roles import Role
 from app.schemas.article import ArticleCreate, ArticleUpdate
 
 
 class ArticleService:
-    """Writing articles."""
+    """Writing articles, in the workspace that the unit of work is bound to."""
 
     def __init__(self, uow: UnitOfWork) -> None:
+        self._uow = uow
         self._articles = Repository(Article, uow.session)
 
-    async def create(self, data: ArticleCreate, author: User) -> Article:
-        return await self._articles.add(Article(**data.model_dump(), author_id=author.id))
+    async def create(self, data: ArticleCreate, author: Member) -> Article:
+        return await self._articles.add(Article(**data.model_dump(), author_id=author.user.id))
 
-    async def update(self, article_id: int, data: ArticleUpdate, editor: User) -> Article:
-        """Raises `NotFound`, or `Forbidden` for anybody but the author."""
+    async def update(self, article_id: int, data: ArticleUpdate, editor: Member) -> Article:
+        """Raises `NotFound`; `Forbidden` for anybody but the author and the workspace's admins."""
         article = await self._editable(article_id, editor)
         return await self._articles.update(article, data.changes())
 
-    async def delete(self, article_id: int, editor: User) -> None:
-        """Raises `NotFound`, or `Forbidden` for anybody but the author."""
+    async def delete(self, article_id: int, editor: Member) -> None:
+        """Raises `NotFound`; `Forbidden` for anybody but the author and the workspace's admins."""
         await self._articles.delete(await self._editable(article_id, editor))
 
-    async def _editable(self, article_id: int, editor: User) -> Article:
-        """Locked, so that of two changes at once the second sees the first.
-
-        Somebody else's draft is "not found": that it exists is already a secret.
-        """
-        statement = visible_to(editor.id).where(Article.id == article_id)
+    async def _editable(self, article_id: int, editor: Member) -> Article:
+        """Locked, so that of two changes at once the second sees the first."""
+        statement = select(Article).where(Article.id == article_id)
         article = await self._articles.one_or_none(statement, for_update=True)
         if article is None:
+            await self._refuse_foreign(article_id)
             raise NotFound("Article")
-        if article.author_id != editor.id:
+        if article.author_id != editor.user.id and not editor.role.includes(Role.admin):
             raise Forbidden
         return article
+
+    async def _refuse_foreign(self, article_id: int) -> None:
+        """An article of another workspace that is published is no secret: it is forbidden, not missing."""
+        published = select(Article).where(Article.id == article_id, Article.published)
+        with self._uow.unscoped():
+            if await self._articles.one_or_none(published) is not None:
+                raise Forbidden

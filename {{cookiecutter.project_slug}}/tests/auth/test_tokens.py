@@ -20,6 +20,7 @@ async def claims(people: People, settings: Settings) -> dict[str, Any]:
         "iss": settings.app_name,
         "aud": settings.app_name,
         "sub": str(ada.user.id),
+        "sid": ada.session_id,
         "iat": now,
         "exp": now + timedelta(minutes=5),
         "jti": "1",
@@ -57,7 +58,7 @@ async def test_robustness_1_forged(client: httpx.AsyncClient, claims: dict[str, 
         assert await status(client, token) == 401, token
 
 
-@pytest.mark.parametrize("claim", ["exp", "aud", "iss", "sub", "jti", "iat", "type"])
+@pytest.mark.parametrize("claim", ["exp", "aud", "iss", "sub", "jti", "iat", "type", "sid"])
 async def test_robustness_2_incomplete(
     client: httpx.AsyncClient, claims: dict[str, Any], settings: Settings, claim: str
 ) -> None:
@@ -80,6 +81,11 @@ async def test_robustness_2_incomplete(
         {"sub": "9" * 5000},
         {"sub": "ada"},
         {"sub": "1\0"},
+        {"sid": None},
+        {"sid": 0},
+        {"sid": 2**63},
+        {"sid": "x"},
+        {"sid": 10**9},
     ],
 )
 async def test_robustness_3_made_for_something_else(

@@ -1,0 +1,110 @@
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from app.auth.opaque import digest, new_token
+from app.auth.tokens import create_access_token, read_access_token
+from app.config import Settings
+from app.database import UnitOfWork
+from app.errors import NotFound, Unauthenticated
+from app.models.session import RefreshToken, UserSession
+from app.models.user import User
+from app.repositories import sessions, users
+from app.repositories.base import Repository
+from app.services.audit import AuditLog
+
+MAX_USER_AGENT = 400
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """What a client goes on with: an access token for requests, and a refresh token for the next pair."""
+
+    access: str
+    refresh: str
+
+
+class SessionService:
+    """Logins, each a family of refresh tokens of which the newest counts (RFC 9700, section 4.14)."""
+
+    def __init__(self, uow: UnitOfWork, settings: Settings, audit: AuditLog) -> None:
+        self._uow = uow
+        self._settings = settings
+        self._audit = audit
+
+    async def open(self, user: User) -> Tokens:
+        """A new session for somebody whose password was right.
+
+        Raises `Unauthenticated` if the password was changed, or the account disabled, since that was found out.
+        """
+        statement = users.with_id(user.id).with_for_update(read=True).execution_options(populate_existing=True)
+        current = await Repository(User, self._uow.session).one_or_none(statement)
+        if current is None or current.hashed_password != user.hashed_password or current.disabled_at:
+            raise Unauthenticated("Incorrect user name or password")
+        origin = self._audit.origin
+        session = UserSession(
+            user_id=user.id,
+            address=origin.address,
+            user_agent=origin.user_agent[:MAX_USER_AGENT],
+            expires_at=datetime.now(UTC) + timedelta(days=self._settings.session_max_days),
+        )
+        await Repository(UserSession, self._uow.session).add(session)
+        await self._audit.record("login", actor_id=user.id, session_id=session.id)
+        return await self._continue(session)
+
+    async def refresh(self, token: str) -> Tokens:
+        """The next tokens of the session.
+
+        A token that was used before has been stolen, or has been copied from a thief: whoever of the two this is, the
+        session ends, and that lasts although an error is the answer. Raises `Unauthenticated` for every token that is
+        not the newest of a living session.
+        """
+        idle = timedelta(days=self._settings.session_idle_days)
+        session_id = await self._uow.session.scalar(sessions.use(digest(token), idle))
+        repository = Repository(UserSession, self._uow.session)
+        if session_id is None:
+            used = sessions.of_token(digest(token)).where(RefreshToken.used_at.is_not(None))
+            stolen = await repository.one_or_none(used)
+            if stolen is not None:
+                await self._uow.session.execute(sessions.end(stolen.id, stolen.user_id))
+                await self._audit.record("refresh_token_reused", actor_id=stolen.user_id, session_id=stolen.id)
+                await self._uow.keep()
+            raise Unauthenticated("The token is not valid")
+        session = await self._uow.session.get_one(UserSession, session_id)
+        await repository.update(session, {"last_used_at": datetime.now(UTC), "address": self._audit.origin.address})
+        return await self._continue(session)
+
+    async def log_out(self, access_token: str | None, refresh_token: str | None) -> None:
+        """End the session that one of the tokens belongs to. If none is good any more there is nothing left to end."""
+        found = sessions.of_token(digest(refresh_token)) if refresh_token else None
+        if access_token:
+            with suppress(Unauthenticated):
+                said = read_access_token(access_token, self._settings)
+                found = sessions.of_user(said.user_id).where(UserSession.id == said.session_id)
+        session = None if found is None else await Repository(UserSession, self._uow.session).one_or_none(found)
+        if session is not None:
+            with suppress(NotFound):  # somebody else was quicker
+                await self.end(session.id, session.user_id)
+
+    async def end(self, session_id: int, user_id: int, *, reason: str = "logout") -> None:
+        """End one session of the user: its tokens, access and refresh, are worth nothing from now on.
+
+        Raises `NotFound` when the user has no such session.
+        """
+        ended = await self._uow.session.scalar(sessions.end(session_id, user_id))
+        if ended is None:
+            raise NotFound("Session")
+        await self._audit.record("session_ended", actor_id=user_id, session_id=session_id, reason=reason)
+
+    async def end_all(self, user_id: int, *, reason: str = "logout") -> None:
+        """End every session of the user."""
+        await self._uow.session.execute(sessions.end_all(user_id))
+        await self._audit.record("sessions_ended", actor_id=user_id, reason=reason)
+
+    async def _continue(self, session: UserSession) -> Tokens:
+        refresh = new_token()
+        await Repository(RefreshToken, self._uow.session).add(
+            RefreshToken(session_id=session.id, token_hash=digest(refresh))
+        )
+        access = create_access_token(session.user_id, session.id, self._settings)
+        return Tokens(access, refresh)
