@@ -1,4 +1,7 @@
-"""What an endpoint may ask for, as aliases that read like words in its signature."""
+"""What an endpoint may ask for, as aliases that read like words in its signature.
+
+All of it is `async`, whether it waits for something or not: FastAPI would call a plain function in a thread.
+"""
 
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
@@ -15,13 +18,13 @@ from app.services.sessions import SessionService
 from app.services.workspaces import WorkspaceService
 
 
-def get_app_settings(request: Request) -> Settings:
+async def get_app_settings(request: Request) -> Settings:
     """The settings that the application was made with."""
     settings: Settings = request.app.state.settings
     return settings
 
 
-def get_database(request: Request) -> Database:
+async def get_database(request: Request) -> Database:
     """The database that the lifespan has opened."""
     database: Database = request.app.state.database
     return database
@@ -37,7 +40,7 @@ async def get_unit_of_work(database: AppDatabase) -> AsyncIterator[UnitOfWork]:
         yield uow
 
 
-def get_reader(database: AppDatabase) -> Reader:
+async def get_reader(database: AppDatabase) -> Reader:
     """Reads without a transaction."""
     return database.reader()
 
@@ -48,7 +51,7 @@ Uow = Annotated[UnitOfWork, Depends(get_unit_of_work, scope="function")]
 Reads = Annotated[Reader, Depends(get_reader)]
 
 
-def get_audit_log(request: Request, uow: Uow) -> AuditLog:
+async def get_audit_log(request: Request, uow: Uow) -> AuditLog:
     """The audit log, which knows where the request comes from. What it records is part of the transaction."""
     origin = Origin(
         address=request.client.host if request.client else "",
@@ -61,17 +64,17 @@ def get_audit_log(request: Request, uow: Uow) -> AuditLog:
 Audit = Annotated[AuditLog, Depends(get_audit_log)]
 
 
-def get_account_service(uow: Uow, reader: Reads, settings: AppSettings, audit: Audit) -> AccountService:
+async def get_account_service(uow: Uow, reader: Reads, settings: AppSettings, audit: Audit) -> AccountService:
     """Accounts, in the request's transaction."""
     return AccountService(uow, reader, settings, audit)
 
 
-def get_session_service(uow: Uow, settings: AppSettings, audit: Audit) -> SessionService:
+async def get_session_service(uow: Uow, settings: AppSettings, audit: Audit) -> SessionService:
     """Sessions, in the request's transaction."""
     return SessionService(uow, settings, audit)
 
 
-def get_workspace_service(uow: Uow, settings: AppSettings, audit: Audit) -> WorkspaceService:
+async def get_workspace_service(uow: Uow, settings: AppSettings, audit: Audit) -> WorkspaceService:
     """Workspaces and who is in them, in the request's transaction."""
     return WorkspaceService(uow, settings, audit)
 
@@ -101,4 +104,9 @@ class PageLinks:
             self._response.headers["Link"] = f'<{following.path}?{following.query}>; rel="next"'
 
 
-Links = Annotated[PageLinks, Depends()]
+async def get_page_links(request: Request, response: Response) -> PageLinks:
+    """Where a list goes on, in the answer to this request."""
+    return PageLinks(request, response)
+
+
+Links = Annotated[PageLinks, Depends(get_page_links)]

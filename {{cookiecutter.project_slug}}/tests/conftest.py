@@ -1,13 +1,16 @@
 """A real PostgreSQL for every test: each worker has a database, each test a transaction that is rolled back."""
 
+import asyncio
 import logging
 import os
 import secrets
+import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack
 
 import httpx
 import pytest
+import uvicorn
 from fastapi import FastAPI
 from pydantic import SecretStr
 from sqlalchemy import event, text
@@ -21,7 +24,7 @@ from app.database import Database, create_engine, open_database, sessions
 from app.main import create_app
 from tests.contract import ContractTransport
 from tests.databases import TestDatabases, clone
-from tests.people import People
+from tests.people import People, Served
 from tools.embedded_postgres import EmbeddedPostgresError, serving
 
 TEMPLATE = "template"
@@ -164,3 +167,22 @@ def queries(connection: AsyncConnection) -> Iterator[list[str]]:
     event.listen(connection.sync_connection, "before_cursor_execute", record)
     yield statements
     event.remove(connection.sync_connection, "before_cursor_execute", record)
+
+
+@pytest.fixture(scope="session")
+async def served(template: str, settings: Settings) -> AsyncIterator[Served]:
+    """A running server with a database of its own, the same for all tests that ask for it."""
+    own = settings.model_copy(update={"database_url": SecretStr(await clone(template, secrets.token_hex(4)))})
+    app = create_app(own)
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, proxy_headers=False))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        while not server.started:  # noqa: ASYNC110  # uvicorn offers no event to wait for
+            await asyncio.sleep(0.01)
+        port = server.servers[0].sockets[0].getsockname()[1]
+        async with open_database(own) as database:
+            yield Served(f"http://127.0.0.1:{port}", People(app, database, own))
+    finally:
+        server.should_exit = True
+        thread.join()

@@ -45,6 +45,14 @@ class Person:
         return self.user.active_workspace_id
 
 
+@dataclass(frozen=True)
+class Served:
+    """The application as a server on a real socket, and accounts for it."""
+
+    url: str
+    people: "People"
+
+
 class People:
     """Puts accounts and articles into the database, past HTTP: quick, for tests of something else."""
 

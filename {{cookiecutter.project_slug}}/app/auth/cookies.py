@@ -4,6 +4,7 @@ from typing import Annotated, Final
 
 from fastapi import Depends, Request, Response
 
+from app.config import Settings
 from app.dependencies import AppSettings
 from app.services.sessions import Tokens
 
@@ -18,7 +19,7 @@ class TokenCookies:
     subdomain can foist its own upon us (RFC 6265bis, section 4.1.3).
     """
 
-    def __init__(self, request: Request, response: Response, settings: AppSettings) -> None:
+    def __init__(self, request: Request, response: Response, settings: Settings) -> None:
         self._response = response
         self._settings = settings
         self._secure = settings.environment != "development" or request.url.scheme == "https"
@@ -44,4 +45,9 @@ class TokenCookies:
         return f"__Host-{name}" if self._secure else name
 
 
-Cookies = Annotated[TokenCookies, Depends()]
+async def get_token_cookies(request: Request, response: Response, settings: AppSettings) -> TokenCookies:
+    """The tokens that the browser sent along, and a way to send it others."""
+    return TokenCookies(request, response, settings)
+
+
+Cookies = Annotated[TokenCookies, Depends(get_token_cookies)]

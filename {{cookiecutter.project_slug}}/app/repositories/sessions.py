@@ -9,32 +9,37 @@ from app.models.session import RefreshToken, UserSession
 from app.models.user import User
 
 
-def use(token_hash: bytes, idle: timedelta) -> ReturningUpdate[int]:
-    """Use the token up, and give its session's id: of many who try at once, the database lets one succeed."""
-    alive = (
-        select(UserSession.id)
-        .join(User, User.id == UserSession.user_id)
-        .where(
-            UserSession.id == RefreshToken.session_id,
-            UserSession.expires_at > func.now(),
-            UserSession.last_used_at > func.now() - idle,
-            User.disabled_at.is_(None),
-        )
-    )
-    return (
-        update(RefreshToken)
-        .where(RefreshToken.token_hash == token_hash, RefreshToken.used_at.is_(None), alive.exists())
-        .values(used_at=func.now())
-        .returning(RefreshToken.session_id)
-    )
-
-
 def of_token(token_hash: bytes) -> Select[UserSession]:
-    """The session that the refresh token belongs to, used or not."""
+    """The session that the refresh token belongs to, whether the token was used before or not."""
     return (
         select(UserSession)
         .join(RefreshToken, RefreshToken.session_id == UserSession.id)
         .where(RefreshToken.token_hash == token_hash)
+    )
+
+
+def to_continue(token_hash: bytes, idle: timedelta) -> Select[UserSession]:
+    """The same while it lives, locked.
+
+    Whoever uses a token or ends its session locks the session first: two who lock in different orders wait for each
+    other.
+    """
+    return (
+        of_token(token_hash)
+        .join(User, User.id == UserSession.user_id)
+        .where(UserSession.expires_at > func.now(), UserSession.last_used_at > func.now() - idle)
+        .where(User.disabled_at.is_(None))
+        .with_for_update(of=UserSession)
+    )
+
+
+def use(token_hash: bytes) -> ReturningUpdate[int]:
+    """Use the token up: of many who try at once, the database lets one succeed, who gets its id."""
+    return (
+        update(RefreshToken)
+        .where(RefreshToken.token_hash == token_hash, RefreshToken.used_at.is_(None))
+        .values(used_at=func.now())
+        .returning(RefreshToken.id)
     )
 
 

@@ -9,23 +9,11 @@ from app.dependencies import Accounts, AppSettings, Sessions
 from app.errors import Conflict, Forbidden, Invalid, Unauthenticated
 from app.models.user import User
 from app.problems import documented
-from app.schemas.token import TokenRead
+from app.schemas.token import RefreshForm, TokenRead
 from app.schemas.user import UserCreate, UserRead
 from app.services.sessions import Tokens
 
 router = APIRouter(prefix="/auth", tags=["auth"])
-
-
-class RefreshForm:
-    """What a client without cookies sends to go on (RFC 6749, section 6)."""
-
-    def __init__(
-        self,
-        refresh_token: Annotated[str | None, Form()] = None,
-        grant_type: Annotated[str, Form(pattern="^refresh_token$")] = "refresh_token",
-    ) -> None:
-        self.refresh_token = refresh_token
-        self.grant_type = grant_type
 
 
 @router.post(
@@ -63,7 +51,7 @@ async def log_in(
 
 @router.post("/refresh", response_model_exclude_none=True, responses=documented(Unauthenticated, Forbidden, Invalid))
 async def refresh(
-    form: Annotated[RefreshForm, Depends()],
+    form: Annotated[RefreshForm, Form()],
     sessions: Sessions,
     settings: AppSettings,
     cookies: Cookies,
@@ -88,10 +76,13 @@ async def log_out(
     sessions: Sessions,
     cookies: Cookies,
     bearer: BearerToken,
-    refresh_token: Annotated[str | None, Form(description="Only without cookies")] = None,
+    refresh_token: Annotated[str | None, Form(description="Without cookies")] = None,
 ) -> None:
-    """End the session that the tokens of the request belong to, whichever are there and still good."""
-    await sessions.log_out(bearer or cookies.access, refresh_token or cookies.refresh)
+    """End the session of the refresh token, or else the one that asks. If that is over already, all is well."""
+    if refresh_token:
+        await sessions.log_out(None, refresh_token)
+        return
+    await sessions.log_out(bearer or cookies.access, cookies.refresh)
     cookies.clear()
 
 

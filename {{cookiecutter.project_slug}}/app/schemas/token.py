@@ -1,6 +1,15 @@
 from typing import Literal
 
+from pydantic import BaseModel
+
 from app.schemas.base import Output
+
+
+class RefreshForm(BaseModel):
+    """What a client without cookies sends to go on (RFC 6749, section 6). What else OAuth 2 has there is ignored."""
+
+    refresh_token: str | None = None
+    grant_type: Literal["refresh_token"] = "refresh_token"  # the kind of grant, not a token
 
 
 class TokenRead(Output):

@@ -2,6 +2,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from sqlalchemy import func
+
 from app.auth.opaque import digest, new_token
 from app.auth.tokens import create_access_token, read_access_token
 from app.config import Settings
@@ -60,18 +62,17 @@ class SessionService:
         not the newest of a living session.
         """
         idle = timedelta(days=self._settings.session_idle_days)
-        session_id = await self._uow.session.scalar(sessions.use(digest(token), idle))
         repository = Repository(UserSession, self._uow.session)
-        if session_id is None:
-            used = sessions.of_token(digest(token)).where(RefreshToken.used_at.is_not(None))
-            stolen = await repository.one_or_none(used)
-            if stolen is not None:
-                await self._uow.session.execute(sessions.end(stolen.id, stolen.user_id))
-                await self._audit.record("refresh_token_reused", actor_id=stolen.user_id, session_id=stolen.id)
-                await self._uow.keep()
+        session = await repository.one_or_none(sessions.to_continue(digest(token), idle))
+        if session is None:
             raise Unauthenticated("The token is not valid")
-        session = await self._uow.session.get_one(UserSession, session_id)
-        await repository.update(session, {"last_used_at": datetime.now(UTC), "address": self._audit.origin.address})
+        if await self._uow.session.scalar(sessions.use(digest(token))) is None:
+            await repository.delete(session)
+            await self._audit.record("refresh_token_reused", actor_id=session.user_id, session_id=session.id)
+            await self._uow.keep()
+            raise Unauthenticated("The token is not valid")
+        seen = {"last_used_at": func.clock_timestamp(), "address": self._audit.origin.address}
+        await repository.update(session, seen)
         return await self._continue(session)
 
     async def log_out(self, access_token: str | None, refresh_token: str | None) -> None:
