@@ -1,13 +1,16 @@
 """The contract: openapi.yaml on disk is what the application serves, and both are made here."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import yaml
 from fastapi import FastAPI
+from fastapi.dependencies.models import Dependant
 from fastapi.openapi.utils import get_openapi
-from fastapi.routing import APIRoute
+from fastapi.routing import APIRoute, iter_route_contexts
 
+from app.auth.dependencies import RequiredRole
 from app.problems import MEDIA_TYPE
 
 _PROBLEM = {"$ref": "#/components/schemas/Problem"}
@@ -52,7 +55,31 @@ def _describe(app: FastAPI) -> dict[str, Any]:
         for operation in path.values():
             for response in operation["responses"].values():
                 _as_problem(response)
+    _tell_roles(app, description)
     return description
+
+
+def _tell_roles(app: FastAPI, description: dict[str, Any]) -> None:
+    """Write the role that an operation takes into its description, as `x-required-role` and as a sentence."""
+    for context in iter_route_contexts(app.routes):
+        route = context.original_route
+        if not isinstance(route, APIRoute) or not context.include_in_schema:
+            continue
+        required = list(_required_roles(route.dependant))
+        if not required:
+            continue
+        role = max(required, key=lambda one: one.role.rank)
+        for method in route.methods or ():
+            operation = description["paths"][context.path_format][method.lower()]
+            operation["x-required-role"] = role.role.value
+            operation["description"] += f"\n\nTakes the role `{role.role}` in {role.where}."
+
+
+def _required_roles(dependant: Dependant) -> Iterator[RequiredRole]:
+    for dependency in dependant.dependencies:
+        if isinstance(dependency.call, RequiredRole):
+            yield dependency.call
+        yield from _required_roles(dependency)
 
 
 def _as_problem(response: dict[str, Any]) -> None:

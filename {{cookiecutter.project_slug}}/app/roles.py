@@ -9,7 +9,11 @@ class Role(StrEnum):
     admin = "admin"
     owner = "owner"
 
+    @property
+    def rank(self) -> int:
+        """The place in that order."""
+        return list(Role).index(self)
+
     def includes(self, other: "Role") -> bool:
         """Whether this role may do what the other may."""
-        order = list(Role)
-        return order.index(self) >= order.index(other)
+        return self.rank >= other.rank

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from fastapi import Depends
 from fastapi.security import APIKeyCookie, OAuth2PasswordBearer
@@ -97,6 +97,8 @@ Superuser = Annotated[User, Depends(get_superuser)]
 class RequiredRole:
     """A role that the caller must have, or one that includes it. `app.contract` writes it into the description."""
 
+    where: ClassVar[str]
+
     def __init__(self, role: Role) -> None:
         self.role = role
 
@@ -109,6 +111,8 @@ class RequiredRole:
 class RoleInActiveWorkspace(RequiredRole):
     """For routes whose data belong to the workspace that the caller works in."""
 
+    where = "the active workspace"
+
     async def __call__(self, caller: CurrentCaller) -> Member:
         if caller.role is None or caller.user.active_workspace_id is None:
             raise Forbidden("You are in no workspace: choose one with POST /workspaces/{id}/activate")
@@ -118,6 +122,8 @@ class RoleInActiveWorkspace(RequiredRole):
 
 class RoleInNamedWorkspace(RequiredRole):
     """For routes about the workspace itself, which is named in the path. It does not exist for others."""
+
+    where = "that workspace"
 
     async def __call__(self, workspace_id: Id, user: CurrentUser, reader: Reads) -> Member:
         role = await reader.one_or_none(

@@ -3,6 +3,7 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
+from app.roles import Role
 from tests.people import People, moment
 
 VALID = {"title": "On the analytical engine", "content": "It weaves algebraical patterns."}
@@ -17,10 +18,12 @@ class TestList:
         assert response.status_code == 200
         assert [article["id"] for article in response.json()] == [shown.id]
 
-    async def test_shows_authors_their_own_drafts_and_nobody_elses(self, people: People) -> None:
+    async def test_shows_drafts_to_their_workspace_and_nobody_else(self, people: People) -> None:
         ada, bob = await people.join(), await people.join()
+        colleague = await people.join(ada.workspace_id, Role.viewer)
         draft = await people.write(ada, published=False)
-        assert [article["id"] for article in (await ada.client.get("/articles")).json()] == [draft.id]
+        for one in (ada, colleague):
+            assert [article["id"] for article in (await one.client.get("/articles")).json()] == [draft.id]
         assert (await bob.client.get("/articles")).json() == []
 
     async def test_filters_by_published(self, people: People) -> None:
@@ -175,6 +178,7 @@ class TestCreate:
             ({"content": "ten characters\0"}, "content"),
             ({"published": "perhaps"}, "published"),
             ({"author_id": 1}, "author_id"),
+            ({"workspace_id": 1}, "workspace_id"),
             ({"id": 1}, "id"),
         ],
     )
@@ -231,6 +235,29 @@ class TestUpdate:
         assert (refused.status_code, refused.json()["detail"]) == (403, "Not authorized")
         assert (await client.patch(f"/articles/{article.id}", json={"title": "Mine"})).status_code == 401
         assert (await client.get(f"/articles/{article.id}")).json()["title"] == article.title
+
+    @pytest.mark.parametrize(("role", "status"), [(Role.member, 403), (Role.admin, 200), (Role.owner, 200)])
+    async def test_a_colleague_needs_the_role(self, people: People, role: Role, status: int) -> None:
+        ada = await people.join()
+        colleague = await people.join(ada.workspace_id, role)
+        draft = await people.write(ada, published=False)
+        assert (await colleague.client.patch(f"/articles/{draft.id}", json={"title": "Ours"})).status_code == status
+
+    async def test_a_viewer_changes_nothing_not_even_his_own(self, people: People) -> None:
+        ada = await people.join()
+        viewer = await people.join(ada.workspace_id, Role.viewer)
+        written_before = await people.write(viewer)
+        assert (await viewer.client.post("/articles", json=VALID)).status_code == 403
+        assert (await viewer.client.patch(f"/articles/{written_before.id}", json={})).status_code == 403
+        assert (await viewer.client.delete(f"/articles/{written_before.id}")).status_code == 403
+
+    @pytest.mark.parametrize("field", ["workspace_id", "author_id"])
+    async def test_robustness_24_cannot_be_given_away(self, people: People, field: str) -> None:
+        ada, bob = await people.join(), await people.join()
+        article = await people.write(ada)
+        theirs = {"workspace_id": bob.workspace_id, "author_id": bob.user.id}
+        response = await ada.client.patch(f"/articles/{article.id}", json={field: theirs[field]})
+        assert (response.status_code, response.json()["errors"][0]["loc"]) == (422, ["body", field])
 
     async def test_a_strangers_draft_is_not_there(self, people: People) -> None:
         ada, bob = await people.join(), await people.join()
