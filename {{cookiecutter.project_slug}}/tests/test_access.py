@@ -1,0 +1,145 @@
+"""Who may ask what of whom: every route of the application, by everybody who could ask.
+
+The routes come from the application itself. A new one that has no line here fails.
+"""
+
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from app.roles import Role
+from tests.people import PASSWORD, People, Person, fake
+
+CALLERS = ("anonymous", "outsider", "viewer", "member", "admin", "owner")
+
+# Each column is the status that a caller gets; `ok` is any success. What the paths name is another member's: a draft, a
+# session, an account; and an invitation, in a workspace that the outsider is not in.
+PUBLIC = "ok ok ok ok ok ok"
+BY_TOKEN = "401 401 401 401 401 401"  # a token decides, and this one is not good
+KNOWN = "401 ok ok ok ok ok"
+NOBODYS_BUT_HIS = "401 404 404 404 404 404"
+SUPERUSERS = "401 403 403 403 403 403"
+ACCESS = {
+    # operation                                     anonymous, outsider, viewer, member, admin, owner
+    "GET /": PUBLIC,
+    "GET /health/live": PUBLIC,
+    "GET /health/ready": PUBLIC,
+    "POST /auth/register": PUBLIC,
+    "POST /auth/login": PUBLIC,
+    "POST /auth/refresh": BY_TOKEN,
+    "POST /auth/logout": PUBLIC,
+    "POST /auth/logout-all": KNOWN,
+    "GET /auth/sessions": KNOWN,
+    "DELETE /auth/sessions/{session_id}": NOBODYS_BUT_HIS,
+    "GET /users/me": KNOWN,
+    "GET /articles": PUBLIC,
+    "POST /articles": "401 ok 403 ok ok ok",  # the outsider's becomes one of his own workspace
+    "GET /articles/{article_id}": "404 404 ok ok ok ok",
+    "PATCH /articles/{article_id}": "401 404 403 403 ok ok",
+    "DELETE /articles/{article_id}": "401 404 403 403 ok ok",
+}
+
+
+@dataclass(frozen=True)
+class World:
+    """A workspace with one of each, and somebody outside of it who calls, or somebody in it."""
+
+    caller: httpx.AsyncClient
+    ids: dict[str, int]
+    author: Person
+
+
+@pytest.fixture
+def world(people: People, client: httpx.AsyncClient) -> Callable[[str], Awaitable[World]]:
+    async def make(caller: str) -> World:
+        author = await people.join()
+        draft = await people.write(author, published=False)
+        ids = {
+            "article_id": draft.id,
+            "session_id": author.session_id,
+            "workspace_id": author.workspace_id,
+            "user_id": author.user.id,
+        }
+        if caller == "anonymous":
+            return World(client, ids, author)
+        if caller == "outsider":
+            return World((await people.join()).client, ids, author)
+        return World((await people.join(author.workspace_id, Role(caller))).client, ids, author)
+
+    return make
+
+
+def request_for(operation: str, world: World) -> dict[str, Any]:
+    """The body of a good request, where one is needed."""
+    return {
+        "POST /auth/register": {
+            "json": {"email": fake.unique.email(), "username": fake.unique.user_name(), "password": PASSWORD}
+        },
+        "POST /auth/refresh": {"data": {"refresh_token": "nobody's"}},
+        "POST /auth/login": {"data": {"username": world.author.user.username, "password": PASSWORD}},
+        "POST /articles": {"json": {"title": "A title", "content": "Long enough"}},
+        "PATCH /articles/{article_id}": {"json": {"title": "Another title"}},
+    }.get(operation, {})
+
+
+def operations(app: FastAPI) -> set[str]:
+    return {f"{method.upper()} {path}" for path, methods in app.openapi()["paths"].items() for method in methods}
+
+
+def test_every_route_has_a_line(app: FastAPI) -> None:
+    assert operations(app) == ACCESS.keys()
+
+
+@pytest.mark.parametrize("operation", ACCESS)
+async def test_is_for_those_and_nobody_else(world: Callable[[str], Awaitable[World]], operation: str) -> None:
+    method, path = operation.split()
+    seen = []
+    for caller in CALLERS:
+        w = await world(caller)
+        response = await w.caller.request(method, path.format(**w.ids), **request_for(operation, w))
+        w.caller.cookies.clear()
+        seen.append("ok" if response.is_success else str(response.status_code))
+    assert " ".join(seen) == ACCESS[operation]
+
+
+WITH_KEYS = [operation for operation in ACCESS if "{" in operation]
+
+
+@pytest.mark.parametrize("operation", WITH_KEYS)
+async def test_robustness_23_what_is_not_yours_is_not_there(
+    world: Callable[[str], Awaitable[World]], operation: str
+) -> None:
+    """The same answer for a foreign key as for one that nobody has."""
+    method, path = operation.split()
+    w = await world("outsider")
+    answers = []
+    for ids in (w.ids, dict.fromkeys(w.ids, 10**12)):
+        response = await w.caller.request(method, path.format(**ids), **request_for(operation, w))
+        told = response.json()
+        answers.append((response.status_code, told["title"], told["detail"], told.get("errors")))
+    assert answers[0] == answers[1]
+    assert answers[0][0] == (403 if ACCESS[operation] == SUPERUSERS else 404)
+
+
+def test_what_the_description_says_of_roles_is_what_happens(app: FastAPI) -> None:
+    for path, methods in app.openapi()["paths"].items():
+        for method, operation in methods.items():
+            if role := operation.get("x-required-role"):
+                line = ACCESS[f"{method.upper()} {path}"].split()
+                below = [line[CALLERS.index(other.value)] for other in Role if not other.includes(Role(role))]
+                assert set(below) <= {"403"}, f"{method} {path}"
+                assert f"`{role}`" in operation["description"]
+
+
+def test_a_route_that_needs_nobody_says_so(app: FastAPI) -> None:
+    """In the description too: an operation without security has no caller."""
+    for path, methods in app.openapi()["paths"].items():
+        for method, operation in methods.items():
+            line = ACCESS[f"{method.upper()} {path}"]
+            assert "security" in operation or line in {PUBLIC, BY_TOKEN}, f"{method} {path}"
+            assert not re.search(r"\{(?!\w+_id\})", path), "a key in a path is called after what it names"
