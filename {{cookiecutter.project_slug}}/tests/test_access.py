@@ -6,21 +6,21 @@ The routes come from the application itself. A new one that has no line here fai
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
 
 import httpx
 import pytest
 from fastapi import FastAPI
 
 from app.roles import Role
-from tests.people import PASSWORD, People, Person, fake
+from tests.good_requests import good_request
+from tests.people import People, Person
 
 CALLERS = ("anonymous", "outsider", "viewer", "member", "admin", "owner")
 
 # Each column is the status that a caller gets; `ok` is any success. What the paths name is another member's: a draft, a
 # session, an account; and an invitation, in a workspace that the outsider is not in.
 PUBLIC = "ok ok ok ok ok ok"
-BY_TOKEN = "401 401 401 401 401 401"  # a token decides, and this one is not good
+BY_PROOF = "401 401 401 401 401 401"  # what it brings along decides, and this is not good
 KNOWN = "401 ok ok ok ok ok"
 NOBODYS_BUT_HIS = "401 404 404 404 404 404"
 SUPERUSERS = "401 403 403 403 403 403"
@@ -30,8 +30,8 @@ ACCESS = {
     "GET /health/live": PUBLIC,
     "GET /health/ready": PUBLIC,
     "POST /auth/register": PUBLIC,
-    "POST /auth/login": PUBLIC,
-    "POST /auth/refresh": BY_TOKEN,
+    "POST /auth/login": BY_PROOF,
+    "POST /auth/refresh": BY_PROOF,
     "POST /auth/logout": PUBLIC,
     "POST /auth/logout-all": KNOWN,
     "GET /auth/sessions": KNOWN,
@@ -74,19 +74,6 @@ def world(people: People, client: httpx.AsyncClient) -> Callable[[str], Awaitabl
     return make
 
 
-def request_for(operation: str, world: World) -> dict[str, Any]:
-    """The body of a good request, where one is needed."""
-    return {
-        "POST /auth/register": {
-            "json": {"email": fake.unique.email(), "username": fake.unique.user_name(), "password": PASSWORD}
-        },
-        "POST /auth/refresh": {"data": {"refresh_token": "nobody's"}},
-        "POST /auth/login": {"data": {"username": world.author.user.username, "password": PASSWORD}},
-        "POST /articles": {"json": {"title": "A title", "content": "Long enough"}},
-        "PATCH /articles/{article_id}": {"json": {"title": "Another title"}},
-    }.get(operation, {})
-
-
 def operations(app: FastAPI) -> set[str]:
     return {f"{method.upper()} {path}" for path, methods in app.openapi()["paths"].items() for method in methods}
 
@@ -101,7 +88,7 @@ async def test_is_for_those_and_nobody_else(world: Callable[[str], Awaitable[Wor
     seen = []
     for caller in CALLERS:
         w = await world(caller)
-        response = await w.caller.request(method, path.format(**w.ids), **request_for(operation, w))
+        response = await w.caller.request(method, path.format(**w.ids), **good_request(operation, "word", w.ids))
         w.caller.cookies.clear()
         seen.append("ok" if response.is_success else str(response.status_code))
     assert " ".join(seen) == ACCESS[operation]
@@ -119,7 +106,7 @@ async def test_robustness_23_what_is_not_yours_is_not_there(
     w = await world("outsider")
     answers = []
     for ids in (w.ids, dict.fromkeys(w.ids, 10**12)):
-        response = await w.caller.request(method, path.format(**ids), **request_for(operation, w))
+        response = await w.caller.request(method, path.format(**ids), **good_request(operation, "word", w.ids))
         told = response.json()
         answers.append((response.status_code, told["title"], told["detail"], told.get("errors")))
     assert answers[0] == answers[1]
@@ -141,5 +128,5 @@ def test_a_route_that_needs_nobody_says_so(app: FastAPI) -> None:
     for path, methods in app.openapi()["paths"].items():
         for method, operation in methods.items():
             line = ACCESS[f"{method.upper()} {path}"]
-            assert "security" in operation or line in {PUBLIC, BY_TOKEN}, f"{method} {path}"
+            assert "security" in operation or line in {PUBLIC, BY_PROOF}, f"{method} {path}"
             assert not re.search(r"\{(?!\w+_id\})", path), "a key in a path is called after what it names"
