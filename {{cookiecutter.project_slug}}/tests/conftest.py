@@ -25,6 +25,7 @@ from app.main import create_app
 from tests.contract import ContractTransport
 from tests.databases import TestDatabases, clone
 from tests.people import People, Served
+from tests.letters import Letters, MailServer, mail_server
 from tools.embedded_postgres import EmbeddedPostgresError, serving
 
 TEMPLATE = "template"
@@ -152,6 +153,25 @@ async def own_app(own_assembled: FastAPI, own_settings: Settings) -> AsyncIterat
 def own_people(own_app: FastAPI, own_settings: Settings) -> People:
     """Makes accounts there."""
     return People(own_app, own_app.state.database, own_settings)
+
+
+@pytest.fixture(scope="session")
+async def mailbox() -> AsyncIterator[MailServer]:
+    """A mail server, for every test of this process."""
+    async with mail_server() as server:
+        yield server
+
+
+@pytest.fixture
+def letters(database: Database, settings: Settings, mailbox: MailServer) -> Letters:
+    """A mailbox and a worker: called, it has the worker send what is due, and gives what has arrived since last time."""
+    return Letters(database, settings, mailbox)
+
+
+@pytest.fixture
+def own_letters(own_app: FastAPI, own_settings: Settings, mailbox: MailServer) -> Letters:
+    """The same for `own_app`."""
+    return Letters(own_app.state.database, own_settings, mailbox)
 
 
 @pytest.fixture

@@ -1,0 +1,105 @@
+"""What each kind of mail says, as text and as HTML: `templates/<kind>.txt`, with the subject on its first line,
+and `templates/<kind>.html`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import make_msgid
+from pathlib import Path
+from typing import Any, Final
+
+from email_validator import validate_email
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+
+from app.config import Settings
+
+_templates: Final = Environment(
+    loader=FileSystemLoader(Path(__file__).with_name("templates")),
+    autoescape=select_autoescape(["html"]),
+    undefined=StrictUndefined,
+    trim_blocks=True,
+)
+# Lines as long as RFC 5322 allows stay as they are: a link that is folded cannot be copied from a file.
+_POLICY: Final = SMTP.clone(max_line_length=998)
+# Where a token is used: the page of the front end, and the request where there is no front end.
+_USES: Final = {
+    "verify_email": ("/verify-email", "POST /auth/verify-email"),
+    "change_email": ("/change-email", "POST /auth/verify-email"),
+    "reset_password": ("/reset-password", "POST /auth/reset-password"),
+    "invitation": ("/accept-invitation", "POST /invitations/accept"),
+}
+
+
+@dataclass(frozen=True)
+class Mail:
+    """A mail to be written. A token comes with the time that it is good for."""
+
+    kind: str
+    to: str
+    context: Mapping[str, Any]
+    token: str | None = None
+    lifetime: timedelta | None = None
+
+
+def compose(mail: Mail, settings: Settings) -> EmailMessage:
+    """The mail, ready to be sent.
+
+    Raises `jinja2.TemplateError` for a kind that has no templates and for a context that lacks what they name.
+    """
+    values = _values(mail, settings)
+    subject, _, text = _templates.get_template(f"{mail.kind}.txt").render(values).partition("\n")
+    html = _templates.get_template(f"{mail.kind}.html").render(values | {"subject": subject})
+    message = EmailMessage(_POLICY)
+    message["Subject"] = subject
+    message["From"] = Address(values["app_name"], addr_spec=deliverable(settings.mail_from))
+    message["To"] = Address(addr_spec=deliverable(mail.to))
+    message["Date"] = datetime.now(UTC)
+    message["Message-ID"] = make_msgid(domain=message["From"].addresses[0].domain)
+    message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no automatic reply, please
+    message.set_content(text.lstrip("\n"))
+    message.add_alternative(html, subtype="html")
+    return message
+
+
+def deliverable(address: str) -> str:
+    """The address with its domain as the DNS has it (`xn--…`): few servers take others.
+
+    Raises `email_validator.EmailNotValidError`.
+    """
+    if address.isascii():
+        return address
+    valid = validate_email(address, check_deliverability=False, globally_deliverable=False)
+    return valid.ascii_email or valid.normalized
+
+
+def _values(mail: Mail, settings: Settings) -> dict[str, Any]:
+    page, request = _USES.get(mail.kind, ("", ""))
+    frontend = settings.frontend_url
+    given = {name: _one_line(value) if isinstance(value, str) else value for name, value in mail.context.items()}
+    return given | {
+        "app_name": _one_line(settings.app_name),
+        "token": mail.token,
+        "lifetime": _in_words(mail.lifetime) if mail.lifetime else None,
+        # Behind `#`, so that neither a server's log nor a Referer shows it.
+        "link": f"{frontend}{page}#token={mail.token}" if frontend else None,
+        "request": request,
+        "forgot_password": f"{frontend}/forgot-password" if frontend else "POST /auth/forgot-password",
+    }
+
+
+def _one_line(text: str) -> str:
+    """The text without line breaks and control characters: no name adds a header, or a line that looks like ours."""
+    return " ".join("".join(max(character, " ") for character in text).split())
+
+
+def _in_words(lifetime: timedelta) -> str:
+    for unit, length in (("day", timedelta(days=1)), ("hour", timedelta(hours=1))):
+        count, rest = divmod(lifetime, length)
+        if count and not rest:
+            return f"{count} {unit}{'s' if count > 1 else ''}"
+    minutes = lifetime // timedelta(minutes=1)
+    return f"{minutes} minute{'s' if minutes > 1 else ''}"
