@@ -48,6 +48,23 @@ def migrate(
 
 
 @cli.command()
+def worker() -> None:
+    """Send the mails that wait in the outbox, until Ctrl-C or SIGTERM. Any number of workers may run at once."""
+    import asyncio  # noqa: PLC0415  # with the rest of it, more than `--help` needs
+
+    from app import logs  # noqa: PLC0415
+    from app.mail.transports import NoTransport  # noqa: PLC0415
+    from app.worker import serve  # noqa: PLC0415
+
+    settings = get_settings()
+    logs.configure(settings)
+    try:
+        asyncio.run(serve(settings))
+    except NoTransport as error:
+        sys.exit(str(error))
+
+
+@cli.command()
 def seed(
     articles: Annotated[int, typer.Option(min=1, max=10_000_000, help="How many to add")] = 100,
 ) -> None:

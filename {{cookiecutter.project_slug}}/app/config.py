@@ -1,6 +1,8 @@
 """Settings: one typed object, read from the environment and from `.env`, checked before anything starts."""
 
 import sys
+from email.errors import MessageError
+from email.headerregistry import Address
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Final, Literal
@@ -93,6 +95,26 @@ class Settings(BaseSettings):
                 raise ValueError(f"{origin!r} is not an origin such as https://app.example.com (no path, no slash)")
         return origins
 
+    @field_validator("mail_from", mode="after")
+    @classmethod
+    def _is_an_address(cls, value: str) -> str:
+        try:
+            Address(addr_spec=value).addr_spec.encode("ascii")
+        except (ValueError, LookupError, MessageError) as error:
+            raise ValueError(f"{value!r} is not an address such as no-reply@example.com") from error
+        return value
+
+    @field_validator("frontend_url", mode="after")
+    @classmethod
+    def _is_a_site(cls, value: str) -> str:
+        parts = urlsplit(value)
+        plain = parts.scheme in {"http", "https"} and parts.hostname and not set(value) & set("?# \t\r\n")
+        if value and (not plain or value.endswith("/")):
+            raise ValueError(
+                f"{value!r} is not where a site begins, such as https://app.example.com (no slash, query or fragment)"
+            )
+        return value
+
     @model_validator(mode="after")
     def _has_a_strong_key(self) -> "Settings":
         key = self.secret_key.get_secret_value()
@@ -101,6 +123,12 @@ class Settings(BaseSettings):
             raise ValueError(f"SECRET_KEY: {self.algorithm} needs at least {needed} bytes; {_MAKE_KEY}")
         if self.environment != "development" and (len(set(key)) < _DISTINCT_CHARACTERS or "change" in key.lower()):
             raise ValueError(f"SECRET_KEY looks like a placeholder, fit for development only; {_MAKE_KEY}")
+        return self
+
+    @model_validator(mode="after")
+    def _can_send_mail(self) -> "Settings":
+        if self.worker_in_process and self.environment != "development" and not self.smtp_host:
+            raise ValueError("SMTP_HOST is not set: outside development WORKER_IN_PROCESS needs a mail server")
         return self
 
 

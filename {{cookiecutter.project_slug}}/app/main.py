@@ -1,7 +1,7 @@
 """The application, put together."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
@@ -10,7 +10,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from app import contract, discovery, logs, problems
 from app.config import Settings, get_settings
-from app.database import open_database
+from app.database import Database, open_database
 from app.middleware import BodyLimit, Head, RequestContext, SameOrigin, TrailingSlash
 
 
@@ -19,7 +19,7 @@ def create_app(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with open_database(settings) as database:
+        async with open_database(settings) as database, _worker(database, settings):
             app.state.database = database
             yield
 
@@ -55,6 +55,15 @@ def create_app(settings: Settings) -> FastAPI:
     # Outermost: what a trusted proxy says of the client is true for everything inside.
     app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=settings.trusted_proxies)
     return app
+
+
+def _worker(database: Database, settings: Settings) -> AbstractAsyncContextManager[None]:
+    """What sends mail from within this process, if that is wanted."""
+    if not settings.worker_in_process:
+        return nullcontext()
+    from app.worker import working  # noqa: PLC0415  # what mail needs takes a while to import
+
+    return working(database, settings)
 
 
 app = create_app(get_settings())

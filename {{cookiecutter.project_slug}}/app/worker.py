@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import structlog
 
+from app import discovery
 from app.config import Settings
 from app.database import Database, open_database
 from app.errors import Unavailable
@@ -119,22 +120,23 @@ class Worker:
 
 @asynccontextmanager
 async def working(database: Database, settings: Settings) -> AsyncIterator[None]:
-    """A worker beside the block. It ends with the block, when the message in hand is done."""
+    """A worker beside the block. It ends with the block, when the message in hand is done.
+
+    Raises `NoTransport` when the settings name no way to send mail.
+    """
     stop = asyncio.Event()
     task = asyncio.create_task(Worker(database, settings, transport_of(settings)).run(stop))
     try:
         yield
     finally:
         stop.set()
-        await task
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_PATIENCE):
+                await task
 
 
 async def serve(settings: Settings) -> None:
-    """Work until SIGTERM or Ctrl-C.
-
-    Raises `LookupError` when the settings name no way to send mail.
-    """
-    transport = transport_of(settings)
+    """Work until SIGTERM or Ctrl-C. Raises `NoTransport` when the settings name no way to send mail."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
 
@@ -143,9 +145,10 @@ async def serve(settings: Settings) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, end)
-    log.info("worker_started")
-    async with open_database(settings) as database:
-        await Worker(database, settings, transport).run(stop)
+    list(discovery.modules("app.models"))  # models refer to each other by name: all have to be there
+    async with open_database(settings) as database, working(database, settings):
+        log.info("worker_started")
+        await stop.wait()
     log.info("worker_stopped")
 
 

@@ -24,8 +24,8 @@ from app.database import Database, create_engine, open_database, sessions
 from app.main import create_app
 from tests.contract import ContractTransport
 from tests.databases import TestDatabases, clone
-from tests.people import People, Served
 from tests.letters import Letters, MailServer, mail_server
+from tests.people import People, Served
 from tools.embedded_postgres import EmbeddedPostgresError, serving
 
 TEMPLATE = "template"
@@ -164,7 +164,7 @@ async def mailbox() -> AsyncIterator[MailServer]:
 
 @pytest.fixture
 def letters(database: Database, settings: Settings, mailbox: MailServer) -> Letters:
-    """A mailbox and a worker: called, it has the worker send what is due, and gives what has arrived since last time."""
+    """Called and awaited, it has a worker send what is due, and gives what has arrived since the last time."""
     return Letters(database, settings, mailbox)
 
 

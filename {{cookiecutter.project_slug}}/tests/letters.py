@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
+from ssl import SSLContext
+from typing import Any
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
 from pydantic import SecretStr
@@ -50,16 +52,29 @@ def _part(message: EmailMessage, kind: str) -> str:
 
 
 class MailServer:
-    """Takes every mail, except for the addresses in `refused`, which get that answer."""
+    """Takes every mail, as long as it is `open`, except for the addresses in `refused`, which get that answer.
+
+    `quoting`: it refuses after all, and tells what it has read.
+    """
 
     def __init__(self) -> None:
         self.port = 0
+        self.open = asyncio.Event()
+        self.asked = asyncio.Event()
         self.refused: dict[str, str] = {}
-        self._arrived: list[Letter] = []
+        self.reset()
+
+    def reset(self) -> None:
+        """As new."""
+        self.open.set()
+        self.asked.clear()
+        self.refused.clear()
+        self.quoting = False
+        self.arrived: list[Letter] = []
 
     def collect(self) -> list[Letter]:
         """What has arrived since the last time."""
-        arrived, self._arrived = self._arrived, []
+        arrived, self.arrived = self.arrived, []
         return arrived
 
     async def handle_RCPT(  # noqa: N802  # aiosmtpd looks for this name
@@ -72,18 +87,23 @@ class MailServer:
 
     async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802  # the same
         assert isinstance(envelope.content, bytes)
-        self._arrived.extend(Letter.of(to, envelope.content) for to in envelope.rcpt_tos)
-        return "250 OK"
+        self.asked.set()
+        await self.open.wait()
+        letters = [Letter.of(to, envelope.content) for to in envelope.rcpt_tos]
+        self.arrived.extend(letters)
+        return f"550 Spam: {letters[0].token}" if self.quoting else "250 OK"
 
 
 @asynccontextmanager
-async def mail_server() -> AsyncIterator[MailServer]:
-    """A server on a free port while the block runs."""
+async def mail_server(*, tls: SSLContext | None = None, **options: Any) -> AsyncIterator[MailServer]:
+    """A server on a free port while the block runs. `tls`: from the first byte; the other options are aiosmtpd's."""
     taken = MailServer()
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(
-        lambda: SMTP(taken, hostname="localhost", enable_SMTPUTF8=True, loop=loop), "127.0.0.1", 0
-    )
+
+    def protocol() -> SMTP:
+        return SMTP(taken, hostname="localhost", enable_SMTPUTF8=True, loop=loop, **options)
+
+    server = await loop.create_server(protocol, "127.0.0.1", 0, ssl=tls)
     taken.port = server.sockets[0].getsockname()[1]
     async with server:
         yield taken
@@ -110,7 +130,7 @@ class Letters:
         self._server = server
         own = sending_to(server, settings)
         self.worker = Worker(database, own, SmtpTransport(own))
-        server.collect()
+        server.reset()
 
     async def __call__(self) -> list[Letter]:
         while await self.worker.send_next():

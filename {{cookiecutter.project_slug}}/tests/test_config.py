@@ -113,6 +113,61 @@ def test_what_is_no_origin_is_refused(monkeypatch: pytest.MonkeyPatch, value: st
 
 
 @pytest.mark.parametrize(
+    ("name", "good"),
+    [
+        ("MAIL_FROM", "post@example.com"),
+        ("MAIL_FROM", "no-reply@localhost"),
+        ("FRONTEND_URL", ""),
+        ("FRONTEND_URL", "https://app.example.com"),
+        ("FRONTEND_URL", "http://localhost:3000/blog"),
+    ],
+)
+def test_where_mails_come_from_and_lead_to(monkeypatch: pytest.MonkeyPatch, name: str, good: str) -> None:
+    assert getattr(settings(monkeypatch, **{name: good}), name.lower()) == good
+
+
+@pytest.mark.parametrize(
+    ("name", "bad", "reason"),
+    [
+        ("MAIL_FROM", bad, "is not an address")
+        for bad in (
+            "post",
+            "post@",
+            "Ada <ada@example.com>",
+            "a@example.com, b@example.com",
+            "a b@c.de",
+            "a@münchen.de",
+        )
+    ]
+    + [
+        ("FRONTEND_URL", bad, "is not where a site begins")
+        for bad in (
+            "app.example.com",
+            "ftp://app.example.com",
+            "https://",
+            "https://app.example.com/",
+            "https://app.example.com?a=b",
+            "https://app.example.com#",
+            "https://app.example.com/a b",
+        )
+    ],
+)
+def test_mails_that_would_come_from_or_lead_nowhere_are_refused(
+    monkeypatch: pytest.MonkeyPatch, name: str, bad: str, reason: str
+) -> None:
+    message = complaint(monkeypatch, **{name: bad})
+    assert name.lower() in message
+    assert reason in message
+
+
+def test_mail_needs_a_server_outside_development(monkeypatch: pytest.MonkeyPatch) -> None:
+    change = {"WORKER_IN_PROCESS": "true", "SMTP_HOST": ""}
+    assert "SMTP_HOST is not set" in complaint(monkeypatch, **change)
+    assert settings(monkeypatch, **change, ENVIRONMENT="development").worker_in_process
+    assert settings(monkeypatch, **change | {"SMTP_HOST": "mail.example.com"}).worker_in_process
+
+
+@pytest.mark.parametrize(
     ("change", "line"),
     [
         ({"DATABASE_URL": "sqlite:///blog.db"}, "DATABASE_URL: 'sqlite' is not PostgreSQL"),

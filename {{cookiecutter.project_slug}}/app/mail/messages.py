@@ -55,8 +55,8 @@ def compose(mail: Mail, settings: Settings) -> EmailMessage:
     html = _templates.get_template(f"{mail.kind}.html").render(values | {"subject": subject})
     message = EmailMessage(_POLICY)
     message["Subject"] = subject
-    message["From"] = Address(values["app_name"], addr_spec=deliverable(settings.mail_from))
-    message["To"] = Address(addr_spec=deliverable(mail.to))
+    message["From"] = Address(values["app_name"], addr_spec=settings.mail_from)
+    message["To"] = _recipient(mail.to)
     message["Date"] = datetime.now(UTC)
     message["Message-ID"] = make_msgid(domain=message["From"].addresses[0].domain)
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no automatic reply, please
@@ -65,15 +65,12 @@ def compose(mail: Mail, settings: Settings) -> EmailMessage:
     return message
 
 
-def deliverable(address: str) -> str:
-    """The address with its domain as the DNS has it (`xn--…`): few servers take others.
-
-    Raises `email_validator.EmailNotValidError`.
-    """
-    if address.isascii():
-        return address
-    valid = validate_email(address, check_deliverability=False, globally_deliverable=False)
-    return valid.ascii_email or valid.normalized
+def _recipient(address: str) -> Address:
+    """The address with its domain as the DNS has it (`xn--…`), which every mail server takes."""
+    local, _, domain = address.rpartition("@")
+    if not domain.isascii():
+        domain = validate_email(address, check_deliverability=False).ascii_domain
+    return Address(username=local, domain=domain)
 
 
 def _values(mail: Mail, settings: Settings) -> dict[str, Any]:

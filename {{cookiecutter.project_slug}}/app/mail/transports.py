@@ -2,10 +2,10 @@
 
 import asyncio
 import secrets
+from contextlib import suppress
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.policy import default
-from http import HTTPStatus
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -16,12 +16,18 @@ from app.config import ROOT, Settings
 
 MAIL_FILES: Final = ROOT / "var" / "mail"
 _TIMEOUT: Final = 10.0  # seconds for each step: connecting, a command, the message
+_FAREWELL: Final = 1.0
+_FOR_GOOD: Final = 500  # RFC 5321, section 4.2.1: do not try again
 
 log = structlog.get_logger(__name__)
 
 
 class Refused(Exception):
     """The server will not take a mail for this recipient, however often it is asked."""
+
+
+class NoTransport(Exception):
+    """The settings name no way to send mail."""
 
 
 class Transport(Protocol):
@@ -38,25 +44,33 @@ class SmtpTransport:
         self._settings = settings
 
     async def send(self, message: EmailMessage) -> None:
-        settings = self._settings
+        client = self._client()
         try:
-            await aiosmtplib.send(
-                message,
-                hostname=settings.smtp_host,
-                port=settings.smtp_port,
-                username=settings.smtp_username or None,
-                password=settings.smtp_password.get_secret_value() or None,
-                use_tls=settings.smtp_security == "tls",
-                start_tls=settings.smtp_security == "starttls",
-                timeout=_TIMEOUT,
-                # Its own guess asks the DNS for this machine's name, which takes time and is often no name at all.
-                local_hostname=message["From"].addresses[0].domain,
-            )
+            await client.connect()
+            await client.send_message(message)
+            with suppress(aiosmtplib.SMTPException):  # the mail has been taken
+                await client.quit(timeout=_FAREWELL)
         except aiosmtplib.SMTPRecipientsRefused as error:
             (refusal,) = error.recipients
-            if refusal.code < HTTPStatus.INTERNAL_SERVER_ERROR:
+            if refusal.code < _FOR_GOOD:
                 raise
             raise Refused(f"{refusal.code} {refusal.message}") from error
+        finally:
+            client.close()  # at once: whoever is cancelled here has no time for a QUIT
+
+    def _client(self) -> aiosmtplib.SMTP:
+        settings = self._settings
+        return aiosmtplib.SMTP(
+            hostname=settings.smtp_host,
+            port=settings.smtp_port,
+            username=settings.smtp_username or None,
+            password=settings.smtp_password.get_secret_value() or None,
+            use_tls=settings.smtp_security == "tls",
+            start_tls=settings.smtp_security == "starttls",
+            timeout=_TIMEOUT,
+            # The name in EHLO. Its own guess asks the DNS for this machine's, which takes time and is often no name.
+            local_hostname=settings.mail_from.rpartition("@")[2],
+        )
 
 
 class FileTransport:
@@ -76,12 +90,9 @@ class FileTransport:
 
 
 def transport_of(settings: Settings) -> Transport:
-    """The way out that the settings name.
-
-    Raises `LookupError` when there is none, outside development.
-    """
+    """The way out that the settings name: in development a directory if no server, elsewhere `NoTransport`."""
     if settings.smtp_host:
         return SmtpTransport(settings)
     if settings.environment == "development":
         return FileTransport(MAIL_FILES)
-    raise LookupError("SMTP_HOST is not set: outside development mails need a server that takes them")
+    raise NoTransport("SMTP_HOST is not set: outside development the worker needs a server that takes its mails")
