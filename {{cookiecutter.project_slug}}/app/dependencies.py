@@ -14,6 +14,8 @@ from app.repositories.base import Page
 from app.schemas.page import PageQuery
 from app.services.accounts import AccountService
 from app.services.audit import AuditLog, Origin
+from app.services.email_proofs import EmailProofService
+from app.services.own_account import OwnAccountService
 from app.services.sessions import SessionService
 from app.services.workspaces import WorkspaceService
 
@@ -69,6 +71,16 @@ async def get_account_service(uow: Uow, reader: Reads, settings: AppSettings, au
     return AccountService(uow, reader, settings, audit)
 
 
+async def get_own_account_service(uow: Uow, settings: AppSettings, audit: Audit) -> OwnAccountService:
+    """The caller's own account, in the request's transaction."""
+    return OwnAccountService(uow, settings, audit)
+
+
+async def get_email_proof_service(uow: Uow, reader: Reads, settings: AppSettings, audit: Audit) -> EmailProofService:
+    """What tokens from mails are good for, in the request's transaction."""
+    return EmailProofService(uow, reader, settings, audit)
+
+
 async def get_session_service(uow: Uow, settings: AppSettings, audit: Audit) -> SessionService:
     """Sessions, in the request's transaction."""
     return SessionService(uow, settings, audit)
@@ -80,6 +92,8 @@ async def get_workspace_service(uow: Uow, settings: AppSettings, audit: Audit) -
 
 
 Accounts = Annotated[AccountService, Depends(get_account_service)]
+OwnAccount = Annotated[OwnAccountService, Depends(get_own_account_service)]
+EmailProofs = Annotated[EmailProofService, Depends(get_email_proof_service)]
 Sessions = Annotated[SessionService, Depends(get_session_service)]
 Workspaces = Annotated[WorkspaceService, Depends(get_workspace_service)]
 

@@ -2,6 +2,7 @@
 
 from sqlalchemy import Select, func, or_, select
 
+from app.models.one_time_token import OneTimeToken
 from app.models.session import UserSession
 from app.models.user import User
 from app.models.workspace import Membership
@@ -11,6 +12,14 @@ from app.roles import Role
 def with_id(user_id: int) -> Select[User]:
     """The user with this key."""
     return select(User).where(User.id == user_id)
+
+
+def locked(user_id: int) -> Select[User]:
+    """The user with this key, whom nobody else changes until this transaction ends.
+
+    Others may go on to insert rows that refer to him: that takes a lock which FOR UPDATE would not let them have.
+    """
+    return with_id(user_id).with_for_update(key_share=True)
 
 
 def with_login(login: str) -> Select[User]:
@@ -26,6 +35,20 @@ def with_login(login: str) -> Select[User]:
 def with_email(email: str) -> Select[User]:
     """The user with this e-mail, in whatever case it is written."""
     return select(User).where(func.lower(User.email) == func.lower(email))
+
+
+def with_token(token_hash: bytes) -> Select[User]:
+    """The user whom this one-time token was made for, whatever it is good for, unless the account is disabled."""
+    return (
+        select(User)
+        .join(OneTimeToken, OneTimeToken.user_id == User.id)
+        .where(OneTimeToken.token_hash == token_hash, User.disabled_at.is_(None))
+    )
+
+
+def claim_email(email: str) -> Select[None]:
+    """Have everybody else who claims this address wait until this transaction ends: nobody takes it meanwhile."""
+    return select(func.pg_advisory_xact_lock(func.hashtextextended(func.lower(email), 0)))
 
 
 def in_session(user_id: int, session_id: int) -> Select[User, Role | None]:

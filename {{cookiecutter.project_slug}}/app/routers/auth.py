@@ -1,6 +1,7 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Form, Response, status
+from fastapi.responses import JSONResponse
 from fastapi.security import OAuth2PasswordRequestForm
 
 from app.auth.cookies import Cookies
@@ -9,6 +10,7 @@ from app.dependencies import Accounts, AppSettings, Sessions
 from app.errors import Conflict, Forbidden, Invalid, Unauthenticated
 from app.models.user import User
 from app.problems import documented
+from app.schemas.account import Notice
 from app.schemas.token import RefreshForm, TokenRead
 from app.schemas.user import UserCreate, UserRead
 from app.services.sessions import Tokens
@@ -20,12 +22,23 @@ router = APIRouter(prefix="/auth", tags=["auth"])
     "/register",
     response_model=UserRead,
     status_code=status.HTTP_201_CREATED,
-    responses=documented(Conflict, Forbidden, Invalid),
+    responses={
+        status.HTTP_202_ACCEPTED: {"model": Notice, "description": "The same, where only a mail tells what came of it"},
+        **documented(Conflict, Forbidden, Invalid),
+    },
 )
-async def register(data: UserCreate, accounts: Accounts, response: Response) -> User:
-    """Make an account."""
+async def register(data: UserCreate, accounts: Accounts, response: Response) -> User | JSONResponse:
+    """Make an account. A mail asks to verify the address.
+
+    The application is configured to answer either 201 or 202. With 202, nothing tells whether the address had an
+    account before, and logging in takes a verified address.
+    """
+    user = await accounts.register(data)
+    if user is None:
+        notice = Notice(detail="A mail to this address says how to go on")
+        return JSONResponse(notice.model_dump(), status.HTTP_202_ACCEPTED)
     response.headers["Location"] = "/users/me"
-    return await accounts.register(data)
+    return user
 
 
 @router.post("/login", response_model_exclude_none=True, responses=documented(Unauthenticated, Forbidden, Invalid))

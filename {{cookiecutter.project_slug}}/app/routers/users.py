@@ -1,10 +1,13 @@
-from fastapi import APIRouter
+from fastapi import APIRouter, status
 
+from app.auth.cookies import Cookies
 from app.auth.dependencies import CurrentUser
-from app.errors import Unauthenticated
+from app.dependencies import OwnAccount
+from app.errors import Conflict, Forbidden, Invalid, Unauthenticated
 from app.models.user import User
 from app.problems import documented
-from app.schemas.user import UserRead
+from app.schemas.account import AccountDeletion, PasswordChange
+from app.schemas.user import UserRead, UserUpdate
 
 router = APIRouter(prefix="/users", tags=["users"])
 
@@ -13,3 +16,37 @@ router = APIRouter(prefix="/users", tags=["users"])
 async def read_me(user: CurrentUser) -> User:
     """Your account."""
     return user
+
+
+@router.patch("/me", response_model=UserRead, responses=documented(Unauthenticated, Forbidden, Conflict, Invalid))
+async def update_me(data: UserUpdate, user: CurrentUser, account: OwnAccount) -> User:
+    """Change what is sent, leave the rest. A new e-mail takes the current password.
+
+    It is not there at once: a mail to the new address has a token for `POST /auth/verify-email`, which changes it.
+    """
+    return await account.update(user, data)
+
+
+@router.post(
+    "/me/password",
+    status_code=status.HTTP_204_NO_CONTENT,
+    responses=documented(Unauthenticated, Forbidden, Invalid),
+)
+async def change_password(data: PasswordChange, user: CurrentUser, account: OwnAccount, cookies: Cookies) -> None:
+    """Set another password. You are logged out everywhere, here included, and a mail tells you of it."""
+    await account.change_password(user, data.current_password, data.new_password)
+    cookies.clear()
+
+
+@router.delete(
+    "/me",
+    status_code=status.HTTP_204_NO_CONTENT,
+    responses=documented(Unauthenticated, Forbidden, Conflict, Invalid),
+)
+async def delete_me(data: AccountDeletion, user: CurrentUser, account: OwnAccount, cookies: Cookies) -> None:
+    """Delete your account, your articles, and the workspaces in which there is nobody but you.
+
+    The last owner of a workspace with others in it hands over the ownership first.
+    """
+    await account.delete(user, data.password)
+    cookies.clear()

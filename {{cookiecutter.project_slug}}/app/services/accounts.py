@@ -1,12 +1,15 @@
-from app.auth.passwords import hash_password, is_common, verify_password
+from app.auth.opaque import new_token
+from app.auth.passwords import verify_password
 from app.config import Settings
 from app.database import Reader, UnitOfWork
-from app.errors import Invalid, Unauthenticated
+from app.errors import Forbidden, Invalid, Unauthenticated
 from app.models.user import User
 from app.repositories import users
 from app.repositories.base import Repository
 from app.schemas.user import UserCreate
 from app.services.audit import AuditLog
+from app.services.outbox import Outbox
+from app.services.passwords import PasswordService
 from app.services.workspaces import WorkspaceService
 
 
@@ -21,26 +24,49 @@ class AccountService:
         self._reader = reader
         self._settings = settings
         self._audit = audit
+        self._passwords = PasswordService(uow, settings, audit)
 
-    async def register(self, data: UserCreate) -> User:
-        """A new account with a workspace of its own.
+    async def register(self, data: UserCreate) -> User | None:
+        """A new account with a workspace of its own. `None` where only a mail may tell whether there is one
+        (`registration_by_mail`).
 
-        Raises `Invalid` for a common password, `Conflict` when the e-mail or the user name is taken.
+        Raises `Invalid` for a common password, `Conflict` when the user name is taken, or the e-mail if it may be told.
         """
-        if is_common(data.password):
-            raise Invalid("This password is among the most common ones; choose another", field="password")
-        hashed = await hash_password(data.password)
+        hashed = await self._passwords.hash(data.password)
         user = User(email=data.email, username=data.username, hashed_password=hashed)
-        await Repository(User, self._uow.session).add(user)
-        await WorkspaceService(self._uow, self._settings, self._audit).create(data.username, user)
-        await self._audit.record("registered", actor_id=user.id)
+        if self._settings.registration_by_mail:
+            await self._register_by_mail(user)
+            return None
+        await self._add(user)
+        await Outbox(self._uow).put("verify_email", user.email, user_id=user.id)
         return user
+
+    async def _register_by_mail(self, user: User) -> None:
+        """Nobody learns whether the address has an account, by whatever he measures: if it has, a new one is made in
+        the same steps, under an address that is nobody's, and taken back. So the user name is refused alike, too.
+        """
+        session = self._uow.session
+        await session.execute(users.claim_email(user.email))
+        holder = await Repository(User, session).one_or_none(users.with_email(user.email))
+        async with session.begin_nested() as attempt:
+            if holder is not None:
+                user.email = f"{new_token()}@invalid"
+            await self._add(user)
+            if holder is not None:
+                await attempt.rollback()
+        kind, owner = ("verify_email", user) if holder is None else ("account_exists", holder)
+        await Outbox(self._uow).put(kind, owner.email, user_id=owner.id)
+
+    async def _add(self, user: User) -> None:
+        await Repository(User, self._uow.session).add(user)
+        await WorkspaceService(self._uow, self._settings, self._audit).create(user.username, user)
+        await self._audit.record("registered", actor_id=user.id)
 
     async def log_in(self, login: str, password: str) -> User:
         """The user with this e-mail or user name.
 
         Raises `Unauthenticated`, in the same words and after the same time, for an unknown user and a wrong password;
-        `Invalid` for a NUL in the name.
+        `Forbidden` when the password is right and the e-mail has yet to be verified; `Invalid` for a NUL in the name.
         """
         if "\0" in login:  # a form is no schema, whose `Input` would have refused it
             raise Invalid("username must not contain NUL characters", field="username")
@@ -50,6 +76,10 @@ class AccountService:
             await self._audit.record("login_failed", actor_id=user.id if user else None)
             await self._uow.keep()
             raise Unauthenticated("Incorrect user name or password")
+        if self._settings.registration_by_mail and user.email_verified_at is None:
+            await self._audit.record("login_failed", actor_id=user.id, reason="email_not_verified")
+            await self._uow.keep()
+            raise Forbidden("Verify your e-mail address first")
         if replacement is not None:
             return await self._replace_hash(user, replacement)
         return user

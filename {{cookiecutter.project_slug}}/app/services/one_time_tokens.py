@@ -7,6 +7,7 @@ from app.auth.opaque import digest, new_token
 from app.database import UnitOfWork
 from app.errors import Unauthenticated
 from app.models.one_time_token import OneTimeToken, Purpose
+from app.models.outbox import OutboxMessage
 
 
 class OneTimeTokens:
@@ -30,16 +31,16 @@ class OneTimeTokens:
         )
         return token
 
-    async def redeem(self, token: str, purpose: Purpose) -> OneTimeToken:
+    async def redeem(self, token: str, *purposes: Purpose) -> OneTimeToken:
         """The token, which is used up by this: of many who try at once, one succeeds.
 
-        Raises `Unauthenticated` for one that is unknown, expired, used, replaced, or meant for something else.
+        Raises `Unauthenticated` for one that is unknown, expired, used, replaced, or meant for none of the purposes.
         """
         statement = (
             delete(OneTimeToken)
             .where(
                 OneTimeToken.token_hash == digest(token),
-                OneTimeToken.purpose == purpose,
+                OneTimeToken.purpose.in_(purposes),
                 OneTimeToken.expires_at > datetime.now(UTC),
             )
             .returning(OneTimeToken)
@@ -48,3 +49,12 @@ class OneTimeTokens:
         if redeemed is None:
             raise Unauthenticated("The token is not valid")
         return redeemed
+
+    async def revoke(self, user_id: int) -> None:
+        """The user's tokens are worth nothing any more, and a change of address that is still to be mailed is off.
+
+        The mail goes first: the worker that is just sending it is waited for, and its token is there to be deleted.
+        """
+        pending = delete(OutboxMessage).where(OutboxMessage.user_id == user_id, OutboxMessage.kind == "change_email")
+        await self._uow.session.execute(pending)
+        await self._uow.session.execute(delete(OneTimeToken).where(OneTimeToken.user_id == user_id))
