@@ -49,10 +49,10 @@ class OwnAccountService:
     async def change_password(self, user: User, current_password: str, new_password: str) -> None:
         """Set another password, which ends every session, this one included.
 
-        Raises `Invalid` for a common one, `Forbidden` when the current one is wrong.
+        Raises `Forbidden` when the current one is wrong, `Invalid` for a common new one.
         """
-        hashed = await self._passwords.hash(new_password, field="new_password")
         await self._passwords.check(user, current_password)
+        hashed = await self._passwords.hash(new_password, field="new_password")
         await self._passwords.replace(await self._passwords.lock(user), hashed, event="password_changed")
 
     async def delete(self, user: User, password: str) -> None:
