@@ -12,7 +12,8 @@ from app import logs
 from app.config import Settings
 from app.main import create_app
 from tests.contract import ContractTransport
-from tests.people import PASSWORD, People
+from tests.letters import Letters
+from tests.people import PASSWORD, People, Person
 
 
 @pytest.fixture
@@ -43,9 +44,9 @@ async def test_a_request_is_one_line_of_json(
 
 
 async def test_robustness_32_no_password_and_no_token(
-    production: FastAPI, people: People, capsys: pytest.CaptureFixture[str]
+    production: FastAPI, people: People, letters: Letters, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    await people.join(username="ada")
+    ada = await people.join(username="ada")
     production.state.database = people.database
     logs.configure(production.state.settings)
     secrets = [PASSWORD, "wrong password", "new password"]
@@ -58,10 +59,32 @@ async def test_robustness_32_no_password_and_no_token(
         for password in ("short", "new password"):
             body = {"email": "ada@example.com", "username": "ada", "password": password}
             await client.post("/auth/register", json=body)
+        secrets += await use_the_account(client, ada, letters)
     written = "\n".join(line for line in capsys.readouterr().out.splitlines() if '"logger": "httpx"' not in line)
     assert written
     for secret in secrets:
         assert secret not in written
+
+
+async def use_the_account(client: httpx.AsyncClient, ada: Person, letters: Letters) -> list[str]:
+    """Everything that takes a password or a token; gives the secrets in it."""
+    bearer = {"Authorization": ada.client.headers["authorization"]}
+    body = {"email": "new@example.com", "current_password": PASSWORD}
+    await letters()
+    await client.patch("/users/me", json=body, headers=bearer)
+    await client.post("/auth/forgot-password", json={"email": ada.user.email})
+    await client.post("/auth/resend-verification", headers=bearer)
+    tokens = [letter.token or "" for letter in await letters()]
+    for token in (*tokens, tokens[0]):
+        await client.post("/auth/verify-email", json={"token": token})
+        await client.post("/auth/reset-password", json={"token": token, "password": "password1", "hint": token})
+    again = {"current_password": PASSWORD, "new_password": "yet another password"}
+    await client.post("/users/me/password", json={**again, "current_password": "wrong guess"}, headers=bearer)
+    await client.post("/users/me/password", json=again, headers=bearer)
+    await client.request("DELETE", "/users/me", json={"password": "wrong guess"}, headers=bearer)
+    await letters()
+    assert len(tokens) == 3
+    return [*tokens, *again.values(), "wrong guess", "password1", bearer["Authorization"].removeprefix("Bearer ")]
 
 
 def test_what_is_named_like_a_secret_is_hidden(settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:

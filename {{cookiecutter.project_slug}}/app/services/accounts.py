@@ -54,8 +54,10 @@ class AccountService:
             await self._add(user)
             if holder is not None:
                 await attempt.rollback()
-        kind, owner = ("verify_email", user) if holder is None else ("account_exists", holder)
-        await Outbox(self._uow).put(kind, owner.email, user_id=owner.id)
+        if holder is None:
+            await Outbox(self._uow).put("verify_email", user.email, user_id=user.id)
+        else:
+            await Outbox(self._uow).put("account_exists", holder.email, user_id=holder.id)
 
     async def _add(self, user: User) -> None:
         await Repository(User, self._uow.session).add(user)

@@ -68,7 +68,7 @@ class EmailProofService:
         await self._uow.session.execute(users.claim_email(email))
         await self._users.update(user, {"email": email, "email_verified_at": datetime.now(UTC)})
         await self._tokens.revoke(user.id)
-        await Outbox(self._uow).put("email_changed", old, user_id=user.id)
+        await Outbox(self._uow).put("email_changed", old, user_id=user.id, new_email=email)
         await self._audit.record("email_changed", actor_id=user.id)
 
     async def _refuse_unknown(self, token: str) -> None:

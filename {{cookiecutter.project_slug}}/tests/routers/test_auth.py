@@ -1,4 +1,5 @@
 import asyncio
+from collections.abc import AsyncIterator
 
 import httpx
 import pytest
@@ -8,10 +9,14 @@ from passlib.hash import bcrypt
 from sqlalchemy import func, select
 
 from app.auth import passwords
+from app.config import Settings
 from app.database import Database
+from app.main import create_app
+from app.models.outbox import OutboxMessage
 from app.models.user import User
 from app.repositories.users import with_id
 from tests.contract import ContractTransport
+from tests.letters import Letters
 from tests.people import PASSWORD, People
 
 VALID = {"email": "Ada@example.com", "username": "ada", "password": PASSWORD}
@@ -22,7 +27,10 @@ class TestRegister:
         response = await client.post("/auth/register", json=VALID)
         assert response.status_code == 201
         assert response.headers["location"] == "/users/me"
-        assert response.json().keys() == {"id", "email", "username", "created_at", "updated_at"}
+        assert response.json().keys() == {
+            *("id", "email", "email_verified", "username", "is_superuser", "active_workspace_id"),
+            *("created_at", "updated_at"),
+        }
         login = await client.post("/auth/login", data={"username": "ada", "password": PASSWORD})
         headers = {"Authorization": f"Bearer {login.json()['access_token']}"}
         assert (await client.get("/users/me", headers=headers)).json() == response.json()
@@ -77,6 +85,95 @@ class TestRegister:
         assert response.status_code == 422
         assert response.json()["errors"][0]["loc"] == ["body", "password"]
         assert password not in response.text
+
+    async def test_asks_to_verify_the_address(self, client: httpx.AsyncClient, letters: Letters) -> None:
+        await client.post("/auth/register", json=VALID)
+        (letter,) = await letters()
+        assert letter.to == VALID["email"]
+        assert (await client.post("/auth/verify-email", json={"token": letter.token})).status_code == 204
+
+
+@pytest.fixture(scope="session")
+def assembled_by_mail(settings: Settings) -> FastAPI:
+    return create_app(settings.model_copy(update={"registration_by_mail": True}))
+
+
+@pytest.fixture
+async def by_mail(assembled_by_mail: FastAPI, database: Database) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of an application in which only mails tell whether an address has an account."""
+    assembled_by_mail.state.database = database
+    async with httpx.AsyncClient(transport=ContractTransport(assembled_by_mail), base_url="http://test") as client:
+        yield client
+
+
+class TestRegisterByMail:
+    async def test_robustness_9_does_not_tell_who_has_an_account(
+        self, by_mail: httpx.AsyncClient, people: People, queries: list[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Not in status, not in body, not in the work that it takes: the same hash, the same statements."""
+        await people.join(email="ada@example.com")
+        hashed: list[str] = []
+        calculate = passwords._context.hash
+
+        def hash_and_tell(password: str) -> str:
+            hashed.append(password)
+            return str(calculate(password))
+
+        monkeypatch.setattr(passwords._context, "hash", hash_and_tell)
+        answers, work = [], []
+        for email, name in (("ADA@example.com", "one"), ("nobody@example.com", "two")):
+            queries.clear()
+            response = await by_mail.post("/auth/register", json=VALID | {"email": email, "username": name})
+            answers.append((response.status_code, response.json(), response.headers.keys()))
+            work.append(list(queries))
+        assert answers[0] == answers[1]
+        assert answers[0][0] == 202
+        assert work[0] == work[1]
+        assert sum("INSERT INTO outbox" in statement for statement in work[0]) == 1
+        assert hashed == [PASSWORD] * 2
+
+    async def test_tells_the_rest_by_mail(
+        self, by_mail: httpx.AsyncClient, people: People, letters: Letters, database: Database
+    ) -> None:
+        ada = await people.join(email="ada@example.com")
+        await by_mail.post("/auth/register", json=VALID | {"email": "ADA@example.com", "username": "other"})
+        (letter,) = await letters()
+        assert (letter.to, letter.token) == ("ada@example.com", None)
+        assert await database.reader().all(select(User.id)) == [ada.user.id]
+        await by_mail.post("/auth/register", json=VALID | {"email": "new@example.com"})
+        (letter,) = await letters()
+        assert letter.to == "new@example.com"
+
+    async def test_takes_a_verified_address_to_log_in(self, by_mail: httpx.AsyncClient, letters: Letters) -> None:
+        await by_mail.post("/auth/register", json=VALID)
+        wrong = await by_mail.post("/auth/login", data={"username": "ada", "password": "wrong password"})
+        assert wrong.status_code == 401
+        right = {"username": "ada", "password": PASSWORD}
+        early = await by_mail.post("/auth/login", data=right)
+        assert (early.status_code, early.json()["detail"]) == (403, "Verify your e-mail address first")
+        (letter,) = await letters()
+        await by_mail.post("/auth/verify-email", json={"token": letter.token})
+        assert (await by_mail.post("/auth/login", data=right)).status_code == 200
+
+    @pytest.mark.parametrize("email", ["ada@example.com", "nobody@example.com"])
+    async def test_a_taken_user_name_is_told_alike(
+        self, by_mail: httpx.AsyncClient, people: People, letters: Letters, email: str
+    ) -> None:
+        await people.join(email="ada@example.com", username="ada")
+        response = await by_mail.post("/auth/register", json=VALID | {"email": email, "username": "ADA"})
+        assert (response.status_code, response.json()["detail"]) == (409, "username is already taken")
+        assert await letters() == []
+
+    async def test_at_once_does_not_tell_either(self, own_app: FastAPI, own_settings: Settings) -> None:
+        """Nor does the one who comes second learn that somebody was first."""
+        app = create_app(own_settings.model_copy(update={"registration_by_mail": True}))
+        app.state.database = own_app.state.database
+        async with httpx.AsyncClient(transport=ContractTransport(app), base_url="http://test") as client:
+            tries = [client.post("/auth/register", json=VALID | {"username": f"ada{number}"}) for number in range(4)]
+            answers = await asyncio.gather(*tries)
+        assert {response.status_code for response in answers} == {202}
+        kinds = await own_app.state.database.reader().all(select(OutboxMessage.kind))
+        assert sorted(kinds) == ["account_exists"] * 3 + ["verify_email"]
 
 
 class TestLogIn:
