@@ -29,8 +29,18 @@ from tests.people import People, Served
 from tools.embedded_postgres import EmbeddedPostgresError, serving
 
 TEMPLATE = "template"
-# Whatever the environment or .env says: plain http, and nothing that goes on between tests.
-IN_TESTS = {"environment": "development", "rate_limit_enabled": False, "worker_in_process": False, "redis_url": None}
+# Whatever the environment or .env says: plain http, nothing that goes on between tests, and patience, because twenty
+# requests at once on a busy machine may wait for a connection.
+IN_TESTS = {
+    "environment": "development",
+    "rate_limit_enabled": False,
+    "worker_in_process": False,
+    "redis_url": None,
+    "database_pool_timeout": 30.0,
+    "smtp_host": "",
+    "frontend_url": "",
+    "registration_by_mail": False,
+}
 
 logging.getLogger("alembic").setLevel(logging.WARNING)  # each run makes the template: no news
 
