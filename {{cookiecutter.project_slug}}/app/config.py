@@ -4,13 +4,17 @@ import sys
 from email.errors import MessageError
 from email.headerregistry import Address
 from functools import lru_cache
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Final, Literal
 from urllib.parse import urlsplit
 
+from limits import parse_many
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_core import from_json
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from redis.asyncio import ConnectionPool
+from redis.exceptions import RedisError
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 
@@ -113,6 +117,49 @@ class Settings(BaseSettings):
             raise ValueError(
                 f"{value!r} is not where a site begins, such as https://app.example.com (no slash, query or fragment)"
             )
+        return value
+
+    @field_validator("trusted_proxies", mode="after")
+    @classmethod
+    def _are_networks(cls, proxies: list[str]) -> list[str]:
+        for proxy in proxies:
+            try:
+                everybody = proxy == "*" or ip_network(proxy).prefixlen == 0
+            except ValueError:
+                raise ValueError(f"{proxy!r} is no address and no network such as 10.0.0.0/8") from None
+            if everybody:
+                raise ValueError(f"{proxy!r} would let every client choose the address that it is known by")
+        return proxies
+
+    @field_validator(
+        "rate_limit_login",
+        "rate_limit_register",
+        "rate_limit_forgot_password",
+        "rate_limit_refresh",
+        "rate_limit_per_address",
+        mode="after",
+    )
+    @classmethod
+    def _is_a_limit(cls, value: str) -> str:
+        try:
+            (limit,) = parse_many(value)
+        except ValueError:
+            limit = None
+        if limit is None or limit.amount < 1:
+            raise ValueError(f"{value!r} is no limit such as 10/minute or 500/2 hours")
+        return value
+
+    @field_validator("redis_url", mode="after")
+    @classmethod
+    def _is_redis(cls, value: SecretStr | None) -> SecretStr | None:
+        try:
+            if value is not None:  # a connection that is made has read everything, and does not connect yet
+                ConnectionPool.from_url(value.get_secret_value()).make_connection()  # type: ignore[no-untyped-call]
+        except (ValueError, TypeError, RedisError):
+            raise ValueError(
+                "it is no address such as redis://:password@host:6379/0 (rediss:// for TLS, unix:// for a socket); "
+                "percent-encode special characters in the password"
+            ) from None
         return value
 
     @model_validator(mode="after")

@@ -18,6 +18,7 @@ from app.services.email_proofs import EmailProofService
 from app.services.own_account import OwnAccountService
 from app.services.sessions import SessionService
 from app.services.workspaces import WorkspaceService
+from app.throttling import Throttle, Throttling
 
 
 async def get_app_settings(request: Request) -> Settings:
@@ -32,8 +33,15 @@ async def get_database(request: Request) -> Database:
     return database
 
 
+def get_throttle(request: Request) -> Throttle:
+    """What the client of this request may still try."""
+    throttling: Throttling = request.app.state.throttling
+    return throttling.of(request.client.host if request.client else "")
+
+
 AppSettings = Annotated[Settings, Depends(get_app_settings)]
 AppDatabase = Annotated[Database, Depends(get_database)]
+ClientThrottle = Annotated[Throttle, Depends(get_throttle)]
 
 
 async def get_unit_of_work(database: AppDatabase) -> AsyncIterator[UnitOfWork]:

@@ -1,17 +1,18 @@
 """The application, put together."""
 
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, nullcontext
 
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi_offline import FastAPIOffline
-from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from app import contract, discovery, logs, problems
 from app.config import Settings, get_settings
 from app.database import Database, open_database
 from app.middleware import BodyLimit, Head, RequestContext, SameOrigin, TrailingSlash
+from app.proxies import ProxyHeaders
+from app.throttling import Throttling
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -19,7 +20,7 @@ def create_app(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with open_database(settings) as database, _worker(database, settings):
+        async with aclosing(app.state.throttling), open_database(settings) as database, _worker(database, settings):
             app.state.database = database
             yield
 
@@ -34,6 +35,7 @@ def create_app(settings: Settings) -> FastAPI:
         responses={"default": {"model": problems.Problem, "description": "Any other error"}},
     )
     app.state.settings = settings
+    app.state.throttling = Throttling(settings)
     problems.install(app)
     contract.install(app)
     for module in discovery.modules("app.routers"):
@@ -53,7 +55,7 @@ def create_app(settings: Settings) -> FastAPI:
         expose_headers=["Link", "Location", "Retry-After", "X-Request-ID"],
     )
     # Outermost: what a trusted proxy says of the client is true for everything inside.
-    app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=settings.trusted_proxies)
+    app.add_middleware(ProxyHeaders, trusted=settings.trusted_proxies)
     return app
 
 

@@ -30,7 +30,13 @@ def serve(host: str, port: int) -> None:
             print(f"API            http://{host}:{port}")
             print(f"Documentation  http://{host}:{port}/docs   (Ctrl-C stops)", flush=True)
             uvicorn.run(
-                "app.main:app", host=host, port=port, reload=True, reload_dirs=[str(ROOT / "app")], log_config=None
+                "app.main:app",
+                host=host,
+                port=port,
+                reload=True,
+                reload_dirs=[str(ROOT / "app")],
+                log_config=None,
+                proxy_headers=False,  # `app.proxies` knows whom to believe
             )
     except (EmbeddedPostgresError, CommandError) as error:
         sys.exit(str(error))

@@ -6,8 +6,8 @@ from fastapi.security import OAuth2PasswordRequestForm
 
 from app.auth.cookies import Cookies
 from app.auth.dependencies import BearerToken
-from app.dependencies import Accounts, AppSettings, Sessions
-from app.errors import Conflict, Forbidden, Invalid, Unauthenticated
+from app.dependencies import Accounts, AppSettings, ClientThrottle, Sessions
+from app.errors import Conflict, Forbidden, Invalid, TooManyRequests, Unauthenticated
 from app.models.user import User
 from app.problems import documented
 from app.schemas.account import Notice
@@ -24,15 +24,18 @@ router = APIRouter(prefix="/auth", tags=["auth"])
     status_code=status.HTTP_201_CREATED,
     responses={
         status.HTTP_202_ACCEPTED: {"model": Notice, "description": "The same, where only a mail tells what came of it"},
-        **documented(Conflict, Forbidden, Invalid),
+        **documented(Conflict, Forbidden, Invalid, TooManyRequests),
     },
 )
-async def register(data: UserCreate, accounts: Accounts, response: Response) -> User | JSONResponse:
+async def register(
+    data: UserCreate, throttle: ClientThrottle, accounts: Accounts, response: Response
+) -> User | JSONResponse:
     """Make an account. A mail asks to verify the address.
 
     The application is configured to answer either 201 or 202. With 202, nothing tells whether the address had an
     account before, and logging in takes a verified address.
     """
+    await throttle.register()
     user = await accounts.register(data)
     if user is None:
         notice = Notice(detail="A mail to this address says how to go on")
@@ -41,9 +44,14 @@ async def register(data: UserCreate, accounts: Accounts, response: Response) -> 
     return user
 
 
-@router.post("/login", response_model_exclude_none=True, responses=documented(Unauthenticated, Forbidden, Invalid))
+@router.post(
+    "/login",
+    response_model_exclude_none=True,
+    responses=documented(Unauthenticated, Forbidden, Invalid, TooManyRequests),
+)
 async def log_in(
     form: Annotated[OAuth2PasswordRequestForm, Depends()],
+    throttle: ClientThrottle,
     accounts: Accounts,
     sessions: Sessions,
     settings: AppSettings,
@@ -54,6 +62,7 @@ async def log_in(
 
     Access and refresh token are set as cookies. With the scope `offline_access` both are in the answer instead.
     """
+    await throttle.log_in(form.username)
     user = await accounts.log_in(form.username, form.password)
     tokens = await sessions.open(user)
     if "offline_access" in form.scopes:
@@ -62,9 +71,14 @@ async def log_in(
     return _answer(tokens, settings, response)
 
 
-@router.post("/refresh", response_model_exclude_none=True, responses=documented(Unauthenticated, Forbidden, Invalid))
+@router.post(
+    "/refresh",
+    response_model_exclude_none=True,
+    responses=documented(Unauthenticated, Forbidden, Invalid, TooManyRequests),
+)
 async def refresh(
     form: Annotated[RefreshForm, Form()],
+    throttle: ClientThrottle,
     sessions: Sessions,
     settings: AppSettings,
     cookies: Cookies,
@@ -74,6 +88,7 @@ async def refresh(
 
     Each is good for one use, and the next one comes the way that this one came. Using one twice ends the session.
     """
+    await throttle.refresh()
     if form.refresh_token:
         tokens = await sessions.refresh(form.refresh_token)
         return _answer(tokens, settings, response, with_refresh_token=True)

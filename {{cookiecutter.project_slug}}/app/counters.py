@@ -1,0 +1,94 @@
+"""Counting attempts: in Redis for all processes together, or in the memory of this one."""
+
+import asyncio
+import time
+from math import floor
+from typing import Final
+
+import structlog
+from limits import RateLimitItem
+from limits.aio.storage import MemoryStorage, RedisStorage
+from limits.aio.strategies import SlidingWindowCounterRateLimiter
+from redis.asyncio import BlockingConnectionPool
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+
+# In seconds: what a request waits for Redis at most, connecting included, and how long after a failure nobody does.
+TIMEOUT: Final = 0.5
+PAUSE: Final = 5.0
+
+log = structlog.get_logger(__name__)
+
+
+class Counters:
+    """What was counted against which limit.
+
+    A Redis that does not answer is no reason to refuse anybody, nor to let everybody try as often as he likes:
+    meanwhile this process counts for itself.
+    """
+
+    # Of the strategies of `limits`, the sliding window counter keeps two numbers for each key, however high the limit.
+    # The moving window keeps the time of each attempt, and in memory starts a thread for each key to forget them; the
+    # fixed window lets twice the limit through around its end.
+    _memory: SlidingWindowCounterRateLimiter
+    _redis: SlidingWindowCounterRateLimiter | None
+
+    def __init__(self, redis_url: str | None) -> None:
+        self._memory = SlidingWindowCounterRateLimiter(MemoryStorage())
+        self._redis = None
+        self._lost = False
+        self._ask_again_at = 0.0
+        if redis_url:
+            # One more try, because the server may have closed a connection that was idle.
+            self._pool = BlockingConnectionPool.from_url(redis_url, max_connections=10, retry=Retry(NoBackoff(), 1))
+            storage = RedisStorage("redis://", implementation="redispy", connection_pool=self._pool)  # type: ignore[arg-type]  # passed on to redis-py
+            self._redis = SlidingWindowCounterRateLimiter(storage)
+
+    async def attempt(self, limit: RateLimitItem, key: str) -> int:
+        """0 if one more attempt is within the limit, which is then counted; else the seconds until one is.
+
+        What is refused does not count.
+        """
+        if self._redis is not None and self._may_ask():
+            try:
+                async with asyncio.timeout(TIMEOUT):
+                    wait = await _attempt(self._redis, limit, key)
+            except (RedisError, OSError) as error:
+                self._lose(error)
+            else:
+                self._find()
+                return wait
+        return await _attempt(self._memory, limit, key)
+
+    async def aclose(self) -> None:
+        """Close the connections to Redis."""
+        if self._redis is not None:
+            await self._pool.aclose()
+
+    def _may_ask(self) -> bool:
+        """Whether Redis answers as far as is known. After a pause one request finds out, at its own expense."""
+        if not self._lost:
+            return True
+        if time.monotonic() < self._ask_again_at:
+            return False
+        self._ask_again_at = time.monotonic() + PAUSE
+        return True
+
+    def _lose(self, error: Exception) -> None:
+        self._ask_again_at = time.monotonic() + PAUSE
+        if not self._lost:
+            self._lost = True
+            log.warning("redis_lost", reason=repr(error), consequence="each process counts attempts for itself")
+
+    def _find(self) -> None:
+        if self._lost:
+            self._lost = False
+            log.info("redis_found")
+
+
+async def _attempt(limiter: SlidingWindowCounterRateLimiter, limit: RateLimitItem, key: str) -> int:
+    if await limiter.hit(limit, key):
+        return 0
+    stats = await limiter.get_window_stats(limit, key)
+    return max(1, floor(stats.reset_time - time.time()) + 1)  # at the very moment of the reset it is still too early
