@@ -79,7 +79,11 @@ class Counters:
         self._ask_again_at = time.monotonic() + PAUSE
         if not self._lost:
             self._lost = True
-            log.warning("redis_lost", reason=repr(error), consequence="each process counts attempts for itself")
+            log.warning(
+                "redis_lost",
+                reason=f"{type(error).__name__}: {error}",
+                consequence="each process counts attempts for itself",
+            )
 
     def _find(self) -> None:
         if self._lost:

@@ -33,7 +33,7 @@ async def get_database(request: Request) -> Database:
     return database
 
 
-def get_throttle(request: Request) -> Throttle:
+async def get_throttle(request: Request) -> Throttle:
     """What the client of this request may still try."""
     throttling: Throttling = request.app.state.throttling
     return throttling.of(request.client.host if request.client else "")

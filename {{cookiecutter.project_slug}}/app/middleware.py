@@ -16,6 +16,7 @@ from app.problems import problem_response
 log = structlog.get_logger("app.request")
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_BEARER = re.compile(r"bearer +\S", re.IGNORECASE)
 
 
 class RequestContext:
@@ -72,8 +73,8 @@ class SameOrigin:
     """A write that a browser sends for another site is refused: cookies would go with it, and nobody meant it.
 
     Browsers say where a request comes from (`Sec-Fetch-Site`, or `Origin` in old ones); whoever says neither is no
-    browser. An `Authorization` header is proof enough: no other site can make a browser send one. Trusted are the
-    origins that CORS allows.
+    browser. A bearer token is proof enough: no other site can make a browser send one (as it can, without knowing it,
+    the password of a proxy in front). Trusted are the origins that CORS allows.
     """
 
     def __init__(self, app: ASGIApp, trusted_origins: list[str]) -> None:
@@ -83,7 +84,7 @@ class SameOrigin:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["method"] not in {"GET", "HEAD", "OPTIONS"}:
             headers = Headers(scope=scope)
-            if "authorization" not in headers and self._is_foreign(headers):
+            if not _BEARER.match(headers.get("authorization", "")) and self._is_foreign(headers):
                 refusal = "This request comes from another site"
                 response = problem_response(Request(scope), HTTPStatus.FORBIDDEN, refusal)
                 await response(scope, receive, send)

@@ -61,8 +61,8 @@ class Throttle:
     """What one client may still try.
 
     Every method raises `TooManyRequests`, and comes first in its endpoint: refusing has to cost less than what is
-    refused. A limit for less than the whole address comes before the one for the address, so that whoever hammers at
-    one account does not use up what others behind the same address live on.
+    refused. Of several limits the one that fewer people share is counted first, since what is refused does not count:
+    hammering at one account uses up nothing of what the neighbours behind the same address live on.
     """
 
     def __init__(self, throttling: Throttling, network: str) -> None:

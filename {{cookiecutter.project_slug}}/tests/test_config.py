@@ -168,10 +168,70 @@ def test_mail_needs_a_server_outside_development(monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.parametrize(
+    ("value", "proxies"),
+    [
+        ("10.0.0.1, ::1", ["10.0.0.1", "::1"]),
+        ("10.0.0.0/8,2001:db8::/32", ["10.0.0.0/8", "2001:db8::/32"]),
+        ('["10.0.0.1"]', ["10.0.0.1"]),
+    ],
+)
+def test_proxies_are_addresses_and_networks(monkeypatch: pytest.MonkeyPatch, value: str, proxies: list[str]) -> None:
+    assert settings(monkeypatch, TRUSTED_PROXIES=value).trusted_proxies == proxies
+
+
+@pytest.mark.parametrize("culprit", ["*", "0.0.0.0/0", "::/0", "nginx", "10.0.0.1/8", "10.0.0", "10.0.0.0-10.0.0.9"])
+def test_what_is_no_proxy_is_refused_by_name(monkeypatch: pytest.MonkeyPatch, culprit: str) -> None:
+    message = complaint(monkeypatch, TRUSTED_PROXIES=f"10.0.0.1,{culprit}")
+    assert "trusted_proxies" in message
+    assert repr(culprit) in message
+
+
+@pytest.mark.parametrize("value", ["5/minute", "500/2 hours", "1 per day"])
+def test_a_limit_is_an_amount_in_a_time(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    assert settings(monkeypatch, RATE_LIMIT_LOGIN=value).rate_limit_login == value
+
+
+@pytest.mark.parametrize("name", ["LOGIN", "REGISTER", "FORGOT_PASSWORD", "REFRESH", "PER_ADDRESS"])
+@pytest.mark.parametrize("value", ["often", "10", "0/minute", "-1/minute", "10/fortnight", "10/minute; 100/hour"])
+def test_what_is_no_limit_is_refused(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    message = complaint(monkeypatch, **{f"RATE_LIMIT_{name}": value})
+    assert f"rate_limit_{name.lower()}" in message
+    assert f"{value!r} is no limit such as 10/minute" in message
+
+
+@pytest.mark.parametrize(
+    "url", ["redis://localhost", "rediss://ada:pass%2Fword@redis:6380/1", "unix:///run/redis.sock"]
+)
+def test_redis_is_named_by_an_address(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    assert settings(monkeypatch, REDIS_URL=url).redis_url == SecretStr(url)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "localhost:6379",
+        "http://localhost:6379",
+        "redis://:secret/word@localhost",
+        "redis://localhost:99999",
+        "redis://localhost?db=secret-word",
+        "redis://localhost?colour=secret-word",
+        "rediss://localhost?ssl_cert_reqs=secret-word",
+    ],
+)
+def test_what_is_no_redis_is_refused(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    message = complaint(monkeypatch, REDIS_URL=url)
+    assert "redis_url" in message
+    assert "no address such as redis://" in message
+    assert "secret" not in message
+
+
+@pytest.mark.parametrize(
     ("change", "line"),
     [
         ({"DATABASE_URL": "sqlite:///blog.db"}, "DATABASE_URL: 'sqlite' is not PostgreSQL"),
         ({"SECRET_KEY": "change-me"}, "SECRET_KEY: HS256 needs at least 32 bytes"),
+        ({"TRUSTED_PROXIES": "10.0.0.1,nginx"}, "TRUSTED_PROXIES: 'nginx' is no address"),
+        ({"RATE_LIMIT_LOGIN": "often"}, "RATE_LIMIT_LOGIN: 'often' is no limit"),
         ({"ACCESS_TOKEN_EXPIRE_MINUTES": "soon"}, "ACCESS_TOKEN_EXPIRE_MINUTES: Input should be a valid integer"),
     ],
 )

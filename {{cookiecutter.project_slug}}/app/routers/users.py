@@ -2,8 +2,8 @@ from fastapi import APIRouter, status
 
 from app.auth.cookies import Cookies
 from app.auth.dependencies import CurrentUser
-from app.dependencies import OwnAccount
-from app.errors import Conflict, Forbidden, Invalid, Unauthenticated
+from app.dependencies import ClientThrottle, OwnAccount
+from app.errors import Conflict, Forbidden, Invalid, TooManyRequests, Unauthenticated
 from app.models.user import User
 from app.problems import documented
 from app.schemas.account import AccountDeletion, PasswordChange
@@ -18,22 +18,25 @@ async def read_me(user: CurrentUser) -> User:
     return user
 
 
-@router.patch("/me", response_model=UserRead, responses=documented(Unauthenticated, Forbidden, Conflict, Invalid))
-async def update_me(data: UserUpdate, user: CurrentUser, account: OwnAccount) -> User:
+@router.patch("/me", response_model=UserRead, responses=documented(Unauthenticated, Forbidden, Conflict, Invalid, TooManyRequests))
+async def update_me(data: UserUpdate, user: CurrentUser, throttle: ClientThrottle, account: OwnAccount) -> User:
     """Change what is sent, leave the rest. A new e-mail takes the current password.
 
     It is not there at once: a mail to the new address has a token for `POST /auth/verify-email`, which changes it.
     """
+    if data.current_password is not None:
+        await throttle.log_in(user.username)
     return await account.update(user, data)
 
 
 @router.post(
     "/me/password",
     status_code=status.HTTP_204_NO_CONTENT,
-    responses=documented(Unauthenticated, Forbidden, Invalid),
+    responses=documented(Unauthenticated, Forbidden, Invalid, TooManyRequests),
 )
-async def change_password(data: PasswordChange, user: CurrentUser, account: OwnAccount, cookies: Cookies) -> None:
+async def change_password(data: PasswordChange, user: CurrentUser, throttle: ClientThrottle, account: OwnAccount, cookies: Cookies) -> None:
     """Set another password. You are logged out everywhere, here included, and a mail tells you of it."""
+    await throttle.log_in(user.username)
     await account.change_password(user, data.current_password, data.new_password)
     cookies.clear()
 
@@ -41,12 +44,13 @@ async def change_password(data: PasswordChange, user: CurrentUser, account: OwnA
 @router.delete(
     "/me",
     status_code=status.HTTP_204_NO_CONTENT,
-    responses=documented(Unauthenticated, Forbidden, Conflict, Invalid),
+    responses=documented(Unauthenticated, Forbidden, Conflict, Invalid, TooManyRequests),
 )
-async def delete_me(data: AccountDeletion, user: CurrentUser, account: OwnAccount, cookies: Cookies) -> None:
+async def delete_me(data: AccountDeletion, user: CurrentUser, throttle: ClientThrottle, account: OwnAccount, cookies: Cookies) -> None:
     """Delete your account, your articles, and the workspaces in which there is nobody but you.
 
     The last owner of a workspace with others in it hands over the ownership first.
     """
+    await throttle.log_in(user.username)
     await account.delete(user, data.password)
     cookies.clear()
