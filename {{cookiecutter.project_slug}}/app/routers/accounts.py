@@ -34,7 +34,9 @@ async def resend_verification(user: CurrentUser, throttle: ClientThrottle, proof
     return Notice(detail="A mail with a token is on its way to your address")
 
 
-@router.post("/forgot-password", status_code=status.HTTP_202_ACCEPTED, responses=documented(Forbidden, Invalid, TooManyRequests))
+@router.post(
+    "/forgot-password", status_code=status.HTTP_202_ACCEPTED, responses=documented(Forbidden, Invalid, TooManyRequests)
+)
 async def forgot_password(data: ForgottenPassword, throttle: ClientThrottle, proofs: EmailProofs) -> Notice:
     """Get a mail with a token to set another password. The answer does not tell whether the address has an account."""
     await throttle.forgot_password(data.email)

@@ -18,7 +18,9 @@ async def read_me(user: CurrentUser) -> User:
     return user
 
 
-@router.patch("/me", response_model=UserRead, responses=documented(Unauthenticated, Forbidden, Conflict, Invalid, TooManyRequests))
+@router.patch(
+    "/me", response_model=UserRead, responses=documented(Unauthenticated, Forbidden, Conflict, Invalid, TooManyRequests)
+)
 async def update_me(data: UserUpdate, user: CurrentUser, throttle: ClientThrottle, account: OwnAccount) -> User:
     """Change what is sent, leave the rest. A new e-mail takes the current password.
 
@@ -34,7 +36,9 @@ async def update_me(data: UserUpdate, user: CurrentUser, throttle: ClientThrottl
     status_code=status.HTTP_204_NO_CONTENT,
     responses=documented(Unauthenticated, Forbidden, Invalid, TooManyRequests),
 )
-async def change_password(data: PasswordChange, user: CurrentUser, throttle: ClientThrottle, account: OwnAccount, cookies: Cookies) -> None:
+async def change_password(
+    data: PasswordChange, user: CurrentUser, throttle: ClientThrottle, account: OwnAccount, cookies: Cookies
+) -> None:
     """Set another password. You are logged out everywhere, here included, and a mail tells you of it."""
     await throttle.log_in(user.username)
     await account.change_password(user, data.current_password, data.new_password)
@@ -46,7 +50,9 @@ async def change_password(data: PasswordChange, user: CurrentUser, throttle: Cli
     status_code=status.HTTP_204_NO_CONTENT,
     responses=documented(Unauthenticated, Forbidden, Conflict, Invalid, TooManyRequests),
 )
-async def delete_me(data: AccountDeletion, user: CurrentUser, throttle: ClientThrottle, account: OwnAccount, cookies: Cookies) -> None:
+async def delete_me(
+    data: AccountDeletion, user: CurrentUser, throttle: ClientThrottle, account: OwnAccount, cookies: Cookies
+) -> None:
     """Delete your account, your articles, and the workspaces in which there is nobody but you.
 
     The last owner of a workspace with others in it hands over the ownership first.
