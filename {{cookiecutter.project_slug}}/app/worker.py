@@ -17,7 +17,7 @@ from app.errors import Unavailable
 from app.mail.messages import Mail, compose
 from app.mail.transports import Refused, Transport, transport_of
 from app.models.outbox import OutboxMessage
-from app.repositories.expired import deletions
+from app.services.housekeeping import clear_away
 from app.services.mailing import Mailing
 from app.services.outbox import Outbox
 
@@ -53,7 +53,9 @@ class Worker:
             else:
                 self._trouble = ""
             if not busy:
-                await _either(stop, _POLL)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(_POLL):
+                        await stop.wait()
 
     async def send_next(self) -> bool:
         """Send the next message that is due; whether there was one.
@@ -64,7 +66,7 @@ class Worker:
             message = await Outbox(uow).claim()
         if message is None:
             return False
-        # A transaction of its own: in that of the claim, an error would undo the claim and meet the same message again.
+        # The token is made in a transaction of its own: an error must not undo the claim, or the message is due at once.
         mail: Mail | None = None
         try:
             async with asyncio.timeout(_PATIENCE):
@@ -82,15 +84,9 @@ class Worker:
             log.info("mail_sent" if mail else "mail_not_needed", **_about(message))
         return True
 
-    async def clear_away(self) -> None:
-        """Delete what has expired: sessions, tokens, invitations, idempotency keys."""
-        for statement in deletions():
-            async with self._database.unit_of_work() as uow:
-                await uow.session.execute(statement)
-
     async def _keep_house(self) -> None:
         if time.monotonic() >= self._next_housekeeping:
-            await self.clear_away()
+            await clear_away(self._database)
             self._next_housekeeping = time.monotonic() + _HOUSEKEEPING
 
     async def _note_failure(self, message: OutboxMessage, mail: Mail | None, error: Exception) -> None:
@@ -136,7 +132,10 @@ async def working(database: Database, settings: Settings) -> AsyncIterator[None]
 
 
 async def serve(settings: Settings) -> None:
-    """Work until SIGTERM or Ctrl-C. Raises `NoTransport` when the settings name no way to send mail."""
+    """Work until SIGTERM or Ctrl-C.
+
+    Raises `NoTransport` when the settings name no way to send mail.
+    """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
 
@@ -154,9 +153,3 @@ async def serve(settings: Settings) -> None:
 
 def _about(message: OutboxMessage) -> dict[str, Any]:
     return {"message_id": message.id, "kind": message.kind, "attempt": message.attempts}
-
-
-async def _either(stop: asyncio.Event, seconds: float) -> None:
-    with suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            await stop.wait()

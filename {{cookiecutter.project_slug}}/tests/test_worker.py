@@ -30,6 +30,7 @@ from app.models.user import User
 from app.models.workspace import Invitation
 from app.repositories.base import Repository
 from app.roles import Role
+from app.services.housekeeping import clear_away
 from app.services.one_time_tokens import OneTimeTokens
 from app.services.outbox import Kind, Outbox
 from app.worker import ATTEMPTS, Worker
@@ -132,7 +133,7 @@ class TestWhatIsSent:
     async def test_a_reset_goes_to_the_address_that_is_known_and_not_to_what_was_typed(
         self, database: Database, people: People, letters: Letters
     ) -> None:
-        """U+212A is K, for PostgreSQL's lower() as well: somebody else's domain may differ in that alone."""
+        """What looks alike to lower(), such as U+212A for K, may be somebody else's domain."""
         await people.join(email="ada@kiosk.example.com")
         for typed in ("ADA@kiosk.example.com", "ada@\u212aiosk.example.com"):
             await put(database, "reset_password", typed)
@@ -366,9 +367,20 @@ class TestTheLoop:
         (record,) = caplog.records
         assert "The database does not answer" in record.getMessage()
 
-    async def test_what_has_expired_is_cleared_away_and_nothing_else(
-        self, database: Database, people: People, letters: Letters
+    async def test_a_worker_that_waits_ends_when_it_is_told(
+        self, own_app: FastAPI, own_letters: Letters, mailbox: MailServer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        monkeypatch.setattr(worker, "_POLL", 3600)
+        stop = asyncio.Event()
+        await put(own_app.state.database)
+        async with asyncio.timeout(30):
+            running = asyncio.create_task(own_letters.worker.run(stop))
+            while await outbox(own_app.state.database):
+                await mailbox.asked.wait()
+            stop.set()
+            await running
+
+    async def test_what_has_expired_is_cleared_away_and_nothing_else(self, database: Database, people: People) -> None:
         past, future = (datetime.now(UTC) + timedelta(minutes=sign) for sign in (-1, 1))
         for number, (moment, age) in enumerate([(past, timedelta(hours=25)), (future, timedelta(hours=23))]):
             ada = await people.join()
@@ -391,7 +403,7 @@ class TestTheLoop:
                 )
         models = [UserSession, OneTimeToken, Invitation, IdempotencyKey, User]
         before = [await count(database, model) for model in models]
-        await letters.worker.clear_away()
+        await clear_away(database)
         after = [await count(database, model) for model in models]
         assert before == [4, 2, 2, 2, 2], "two people, each logged in, and what was added"
         assert after == [3, 1, 1, 1, 2]

@@ -19,6 +19,8 @@ _TIMEOUT: Final = 10.0  # seconds for each step: connecting, a command, the mess
 _FAREWELL: Final = 1.0
 _FOR_GOOD: Final = 500  # RFC 5321, section 4.2.1: do not try again
 
+_READABLE: Final = default.clone(utf8=True)
+
 log = structlog.get_logger(__name__)
 
 
@@ -81,7 +83,7 @@ class FileTransport:
 
     async def send(self, message: EmailMessage) -> None:
         name = f"{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}-{secrets.token_hex(3)}.eml"
-        await asyncio.to_thread(self._write, name, message.as_bytes(policy=default))
+        await asyncio.to_thread(self._write, name, message.as_bytes(policy=_READABLE))
         log.info("mail_written", path=str(self._directory / name), to=str(message["To"]), subject=message["Subject"])
 
     def _write(self, name: str, content: bytes) -> None:
