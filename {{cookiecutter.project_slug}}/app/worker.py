@@ -66,7 +66,7 @@ class Worker:
             message = await Outbox(uow).claim()
         if message is None:
             return False
-        # The token is made in a transaction of its own: an error must not undo the claim, or the message is due at once.
+        # The token is made in a transaction of its own: an error must not undo the claim, or it is due at once.
         mail: Mail | None = None
         try:
             async with asyncio.timeout(_PATIENCE):

@@ -14,13 +14,16 @@ from typing import Any
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
 from pydantic import SecretStr
-from sqlalchemy import select
+from sqlalchemy import func, select, update
 
 from app.config import Settings
 from app.database import Database
 from app.mail.transports import SmtpTransport
 from app.models.outbox import OutboxMessage
+from app.services.outbox import Kind, Outbox
 from app.worker import Worker
+
+ADDRESS = "ada@example.com"
 
 logging.getLogger("mail").setLevel(logging.WARNING)  # aiosmtpd tells of every command
 
@@ -140,3 +143,19 @@ class Letters:
         )
         assert not failures, failures
         return self._server.collect()
+
+
+async def put(database: Database, kind: Kind = "password_changed", recipient: str = ADDRESS, **fields: Any) -> None:
+    async with database.unit_of_work() as uow:
+        await Outbox(uow).put(kind, recipient, **fields)
+
+
+async def outbox(database: Database) -> list[OutboxMessage]:
+    """What is in the outbox, dead letters included."""
+    return list(await database.reader().all(select(OutboxMessage).order_by(OutboxMessage.id)))
+
+
+async def make_due(database: Database) -> None:
+    """Let the time of the next attempt come."""
+    async with database.unit_of_work() as uow:
+        await uow.session.execute(update(OutboxMessage).values(next_attempt_at=func.now()))
