@@ -13,9 +13,12 @@ from sqlalchemy import Select, event
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
-from app import tenancy
+from app import discovery, tenancy
 from app.config import Settings
 from app.driver_errors import connecting, translated
+
+# Models refer to each other by name: whoever uses one needs all of them.
+list(discovery.modules("app.models"))
 
 Row = TypeVar("Row")
 Columns = TypeVarTuple("Columns")

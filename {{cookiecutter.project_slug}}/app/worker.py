@@ -10,7 +10,6 @@ from typing import Any, Final
 
 import structlog
 
-from app import discovery
 from app.config import Settings
 from app.database import Database, open_database
 from app.errors import Unavailable
@@ -144,7 +143,6 @@ async def serve(settings: Settings) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, end)
-    list(discovery.modules("app.models"))  # models refer to each other by name: all have to be there
     async with open_database(settings) as database, working(database, settings):
         log.info("worker_started")
         await stop.wait()
