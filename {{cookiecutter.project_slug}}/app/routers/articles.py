@@ -6,6 +6,7 @@ from fastapi import APIRouter, Query, Response, status
 from app.auth.dependencies import Caller, OptionalCaller, WorkspaceUow, Writer
 from app.dependencies import Id, Links, Reads
 from app.errors import Forbidden, Invalid, NotFound, Unauthenticated
+from app.idempotency import IdempotentRoute
 from app.models.article import Article
 from app.problems import documented
 from app.repositories.articles import visible_to
@@ -13,7 +14,7 @@ from app.repositories.base import read_page
 from app.schemas.article import ArticleCreate, ArticleQuery, ArticleRead, ArticleUpdate
 from app.services.articles import ArticleService
 
-router = APIRouter(prefix="/articles", tags=["articles"])
+router = APIRouter(prefix="/articles", tags=["articles"], route_class=IdempotentRoute)
 
 
 @router.get("", response_model=list[ArticleRead], responses=documented(Unauthenticated, Invalid))
