@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from app.config import ROOT, get_settings
+from app.errors import Error
 
 cli = typer.Typer(
     no_args_is_help=True,
@@ -74,6 +75,47 @@ def seed(
     except ImportError:
         sys.exit(_DEVELOPMENT_ONLY)
     fill(articles)
+
+
+@cli.command()
+def create_superuser(
+    email: Annotated[str, typer.Option(help="Asked for when it is missing")] = "",
+    username: Annotated[str, typer.Option(help="Asked for when it is missing")] = "",
+    existing: Annotated[
+        str, typer.Option(metavar="LOGIN", help="Promote the account with this e-mail or user name, make none")
+    ] = "",
+) -> None:
+    """Make an account that may look after the whole application.
+
+    The password is asked for twice, or read from standard input if that is no
+    terminal: its first line.
+    """
+    from app import superusers  # noqa: PLC0415  # as below
+
+    if existing and (email or username):
+        raise typer.BadParameter("--existing says which account it is: leave --email and --username out")
+    try:
+        if existing:
+            user = superusers.promote(get_settings(), existing)
+        else:
+            user = superusers.create(get_settings(), *_asked_for(email, username))
+    except Error as error:
+        sys.exit(error.detail)
+    typer.echo(f"{user.username} ({user.email}) is a superuser.")
+
+
+def _asked_for(email: str, username: str) -> tuple[str, str, str]:
+    """E-mail, user name and password of the new account."""
+    if not sys.stdin.isatty():
+        if not (email and username):
+            sys.exit("Nobody can be asked here: give --email and --username, and the password on standard input")
+        password = sys.stdin.buffer.readline().removesuffix(b"\n").removesuffix(b"\r")
+        return email, username, password.decode(errors="surrogateescape")
+    return (
+        email or typer.prompt("E-mail"),
+        username or typer.prompt("User name"),
+        typer.prompt("Password", hide_input=True, confirmation_prompt=True),
+    )
 
 
 @cli.command()

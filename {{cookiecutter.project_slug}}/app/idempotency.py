@@ -66,7 +66,7 @@ async def _keep(uow: UnitOfWork, claimed: IdempotencyKey, fingerprint: bytes, re
 
 
 class IdempotentRoute(APIRoute):
-    """A route whose POST takes the header `Idempotency-Key`. It is for people with an account, and answers no stream."""
+    """A route whose POST takes the header `Idempotency-Key`: from people with an account, answered without a stream."""
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         if "POST" in (options.get("methods") or ()):

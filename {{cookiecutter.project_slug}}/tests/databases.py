@@ -5,8 +5,10 @@ import secrets
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
+from sqlalchemy import text
 
 from app.config import Settings
+from app.database import Database
 from app.migrations import upgrade
 
 PREFIX = "test_"
@@ -85,3 +87,13 @@ def database_of(dsn: str) -> str:
 def on_database(dsn: str, database: str) -> str:
     """The same server, another database."""
     return urlunsplit(urlsplit(dsn)._replace(path=f"/{database}"))
+
+
+async def until_somebody_waits(database: Database) -> None:
+    """Wait until a statement on this database waits for a lock, so that what is under test is where it should be."""
+    waiters = text(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
+    async with database.reads() as session:
+        while not await session.scalar(waiters):  # noqa: ASYNC110  # PostgreSQL tells nobody that somebody waits
+            await asyncio.sleep(0.01)

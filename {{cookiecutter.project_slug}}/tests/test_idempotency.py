@@ -23,6 +23,7 @@ from app.models.user import User
 from app.models.workspace import Membership
 from app.repositories.idempotency import claim
 from app.roles import Role
+from tests.databases import until_somebody_waits
 from tests.people import PASSWORD, People, Person
 
 KEY = {"Idempotency-Key": "8e03978e-40d5-43dd-bc93-6894a57f9324"}
@@ -260,12 +261,7 @@ async def held(database: Database, person: Person) -> AsyncIterator[None]:
 
 async def request_that_waits(database: Database, person: Person) -> asyncio.Task[httpx.Response]:
     request = asyncio.create_task(person.client.post("/articles", json=VALID, headers=KEY))
-    waiters = text(
-        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-    )
-    async with database.reads() as session:
-        while not await session.scalar(waiters):  # noqa: ASYNC110  # PostgreSQL tells nobody that somebody waits
-            await asyncio.sleep(0.01)
+    await until_somebody_waits(database)
     return request
 
 

@@ -1,5 +1,7 @@
 """Queries for users."""
 
+from collections.abc import Collection
+
 from sqlalchemy import Select, func, or_, select
 
 from app.models.one_time_token import OneTimeToken
@@ -49,6 +51,18 @@ def with_token(token_hash: bytes) -> Select[User]:
 def claim_email(email: str) -> Select[None]:
     """Have everybody else who claims this address wait until this transaction ends: nobody takes it meanwhile."""
     return select(func.pg_advisory_xact_lock(func.hashtextextended(func.lower(email), 0)))
+
+
+def containing(text: str) -> Select[User]:
+    """The users whose e-mail or user name has this in it, whatever the case. `%` and `_` are characters like others."""
+    return select(User).where(
+        or_(User.email.icontains(text, autoescape=True), User.username.icontains(text, autoescape=True))
+    )
+
+
+def locked(user_ids: Collection[int]) -> Select[User]:
+    """These users, locked against other changes. One order for all, so that two who lock the same do not deadlock."""
+    return select(User).where(User.id.in_(user_ids)).order_by(User.id).with_for_update(key_share=True)
 
 
 def in_session(user_id: int, session_id: int) -> Select[User, Role | None]:
