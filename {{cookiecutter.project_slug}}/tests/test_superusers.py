@@ -156,7 +156,7 @@ class TestExisting:
     async def test_is_verified_since_it_was(self, command: Command, own_people: People) -> None:
         verified = datetime(2026, 1, 1, tzinfo=UTC)
         await own_people.join(username="ada", email_verified_at=verified)
-        await asyncio.to_thread(command, "--existing", "ada")
+        await asyncio.to_thread(command, "--existing", "ada", environment="production")
         user = await find(own_people.database, "ada")
         assert user is not None
         assert user.email_verified_at == verified
