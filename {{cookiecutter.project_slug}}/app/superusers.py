@@ -56,5 +56,7 @@ async def _promote(settings: Settings, login: str, data: UserCreate | None) -> U
     async with open_database(settings) as database, database.unit_of_work() as uow:
         audit = AuditLog(uow, _ORIGIN)
         if data is not None:
+            # Whoever sits at the server may know which addresses have an account.
+            settings = settings.model_copy(update={"registration_by_mail": False})
             await AccountService(uow, database.reader(), settings, audit).register(data)
         return await Administration(uow, audit).promote(login)

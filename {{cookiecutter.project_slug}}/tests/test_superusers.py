@@ -134,7 +134,7 @@ async def test_refuses_in_one_line(
 ) -> None:
     await own_people.join(email="bob@example.com", username="bob")
     await own_people.join(username="eve", disabled_at=datetime.now(UTC))
-    result = await asyncio.to_thread(command, *arguments, typed=typed)
+    result = await asyncio.to_thread(command, *arguments, typed=typed, registration_by_mail=True)
     assert result.exit_code == 1
     assert culprit in result.output
     assert result.output.count("\n") == 1
