@@ -53,18 +53,6 @@ def claim_email(email: str) -> Select[None]:
     return select(func.pg_advisory_xact_lock(func.hashtextextended(func.lower(email), 0)))
 
 
-def containing(text: str) -> Select[User]:
-    """The users whose e-mail or user name has this in it, whatever the case. `%` and `_` are characters like others."""
-    return select(User).where(
-        or_(User.email.icontains(text, autoescape=True), User.username.icontains(text, autoescape=True))
-    )
-
-
-def locked(user_ids: Collection[int]) -> Select[User]:
-    """These users, locked against other changes. One order for all, so that two who lock the same do not deadlock."""
-    return select(User).where(User.id.in_(user_ids)).order_by(User.id).with_for_update(key_share=True)
-
-
 def in_session(user_id: int, session_id: int) -> Select[User, Role | None]:
     """The user, while the session lives and the account is not disabled, with the role in the active workspace.
 
@@ -77,3 +65,15 @@ def in_session(user_id: int, session_id: int) -> Select[User, Role | None]:
         .where(User.id == user_id, User.disabled_at.is_(None))
         .where(UserSession.id == session_id, UserSession.expires_at > func.now())
     )
+
+
+def containing(text: str) -> Select[User]:
+    """The users whose e-mail or user name has this in it, whatever the case. `%` and `_` are characters like others."""
+    return select(User).where(
+        or_(User.email.icontains(text, autoescape=True), User.username.icontains(text, autoescape=True))
+    )
+
+
+def locked_together(user_ids: Collection[int]) -> Select[User]:
+    """These users, locked against other changes. One order for all, so that two who lock the same do not deadlock."""
+    return select(User).where(User.id.in_(user_ids)).order_by(User.id).with_for_update(key_share=True)

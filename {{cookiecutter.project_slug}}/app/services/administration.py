@@ -26,7 +26,8 @@ class Administration:
         Raises `NotFound`; `Conflict` for an admin who would lock himself out; `Unauthenticated` for one who has just
         been disabled: of two who disable each other, one remains.
         """
-        found = {user.id: user for user in await self._uow.session.scalars(users.locked({user_id, admin.id}))}
+        both = await self._uow.session.scalars(users.locked_together({user_id, admin.id}))
+        found = {user.id: user for user in both}
         if admin.id not in found or found[admin.id].disabled_at is not None:
             raise Unauthenticated("The token is not valid")
         if user_id not in found:
