@@ -18,7 +18,7 @@ from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from app.auth.dependencies import CurrentUser
+from app.auth.dependencies import OptionalCaller
 from app.database import UnitOfWork
 from app.dependencies import Uow
 from app.errors import Invalid
@@ -42,15 +42,15 @@ Key = Annotated[
 ]
 
 
-async def find_answer(request: Request, user: CurrentUser, uow: Uow, key: Key = None) -> Response | None:
+async def find_answer(request: Request, caller: OptionalCaller, uow: Uow, key: Key = None) -> Response | None:
     """The answer that this very request had before. If there is none, the key is this request's from now on.
 
-    Raises `Invalid` when the user has used the key for something else.
+    A key is somebody's: without a caller there is none. Raises `Invalid` when he has used it for something else.
     """
-    if key is None:
+    if key is None or caller is None:
         return None
     fingerprint = await _fingerprint(request)
-    kept = (await uow.session.scalars(claim(user.id, key, fingerprint))).one()
+    kept = (await uow.session.scalars(claim(caller.user.id, key, fingerprint))).one()
     if kept.status is None:
         request.state.keep_answer = partial(_keep, uow, kept, fingerprint)
         return None
@@ -66,7 +66,7 @@ async def _keep(uow: UnitOfWork, claimed: IdempotencyKey, fingerprint: bytes, re
 
 
 class IdempotentRoute(APIRoute):
-    """A route whose POST takes the header `Idempotency-Key`: from people with an account, answered without a stream."""
+    """A route whose POST takes the header `Idempotency-Key` from everybody who is logged in. It answers no stream."""
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         if "POST" in (options.get("methods") or ()):

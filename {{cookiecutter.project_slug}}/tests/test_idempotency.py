@@ -287,6 +287,11 @@ class TestOtherRoutes:
             calls.append("put")
             return calls
 
+        @router.post("/public")
+        async def answer_anybody() -> list[str]:
+            calls.append("public")
+            return calls
+
         app = create_app(settings)
         app.include_router(router, prefix="/inner")
         app.state.database = database
@@ -314,6 +319,12 @@ class TestOtherRoutes:
         for count in (1, 2):
             response = await ada.client.put("/inner/nothing", headers=KEY)
             assert response.json() == ["put"] * count
+        assert await keys(database) == 0
+
+    async def test_whoever_is_nobody_has_no_keys(self, ada: Person, database: Database) -> None:
+        for count in (1, 2):
+            response = await ada.client.post("/inner/public", headers=KEY | {"Authorization": ""})
+            assert response.json() == ["public"] * count
         assert await keys(database) == 0
 
     async def test_a_body_that_breaks_off_is_no_error_of_ours(self, people: People, app: FastAPI) -> None:
