@@ -2,8 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from logging.config import fileConfig
 from typing import Final
 
@@ -17,6 +15,7 @@ from sqlalchemy.exc import DBAPIError
 
 from app.config import Settings, get_settings
 from app.database import create_engine  # which imports every model, and so the metadata is complete
+from app.development import database_server
 from app.errors import Unavailable
 from app.models.base import Base
 
@@ -74,25 +73,13 @@ async def run_online() -> None:
         await engine.dispose()
 
 
-@contextmanager
-def development_server() -> Iterator[None]:
-    """The embedded PostgreSQL while it is needed, if it is the one that the settings name."""
-    if settings.environment != "development":
-        yield
-        return
-    from tools.embedded_postgres import EmbeddedPostgresError, serving  # noqa: PLC0415  # not there in production
-
-    try:
-        with serving(settings.dsn):
-            yield
-    except EmbeddedPostgresError as error:
-        raise CommandError(str(error)) from error
-
-
 if context.is_offline_mode():
     context.configure(dialect_name="postgresql", target_metadata=Base.metadata, literal_binds=True)
     with context.begin_transaction():
         context.run_migrations()
 else:
-    with development_server():
-        asyncio.run(run_online())
+    try:
+        with database_server(settings):
+            asyncio.run(run_online())
+    except Unavailable as error:
+        raise CommandError(error.detail) from error

@@ -1,15 +1,15 @@
 """POSTs that a client may send again, because it did not hear the answer: done once, answered alike each time.
 
-`APIRouter(route_class=IdempotentRoute)` is all that a router needs; draft-ietf-httpapi-idempotency-key-header says what
-clients do. The key is claimed and the answer is kept in the request's own transaction: both are there exactly if what
-was done is. An error leaves the key free. A key that another request holds is waited for, and its answer given.
+A router says `APIRouter(route_class=IdempotentRoute)`, and an endpoint asks for `Once`, last of all;
+draft-ietf-httpapi-idempotency-key-header says what clients do. The key is claimed and the answer is kept in the
+request's own transaction: both are there exactly if what was done is. An error leaves the key free. A key that another
+request holds is waited for, and its answer given.
 """
 
 import hashlib
-import inspect
 import json
-from collections.abc import Awaitable, Callable, Coroutine
-from functools import partial, wraps
+from collections.abc import Callable, Coroutine
+from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Any, Final
 
@@ -42,21 +42,35 @@ Key = Annotated[
 ]
 
 
-async def find_answer(request: Request, caller: OptionalCaller, uow: Uow, key: Key = None) -> Response | None:
-    """The answer that this very request had before. If there is none, the key is this request's from now on.
+class Answered(Exception):  # not an error: this very request was answered before
+    """There is an answer already, and nothing to be done."""
+
+    def __init__(self, answer: Response) -> None:
+        super().__init__()
+        self.answer = answer
+
+
+async def claim_key(request: Request, caller: OptionalCaller, uow: Uow, key: Key = None) -> None:
+    """Make the key this request's, unless it has had an answer before.
 
     A key is somebody's: without a caller there is none. Raises `Invalid` when he has used it for something else.
     """
     if key is None or caller is None:
-        return None
+        return
     fingerprint = await _fingerprint(request)
     kept = (await uow.session.scalars(claim(caller.user.id, key, fingerprint))).one()
     if kept.status is None:
         request.state.keep_answer = partial(_keep, uow, kept, fingerprint)
-        return None
-    if kept.fingerprint != fingerprint:
+    elif kept.fingerprint != fingerprint:
         raise Invalid(f"This {HEADER} was used for another request; choose a new one")
-    return Response(kept.body, kept.status, headers={**(kept.headers or {}), "Idempotency-Replayed": "true"})
+    else:
+        raise Answered(
+            Response(kept.body, kept.status, headers={**(kept.headers or {}), "Idempotency-Replayed": "true"})
+        )
+
+
+# Last among an endpoint's parameters: whoever may not do this is told so, also when it has been done.
+Once = Annotated[None, Depends(claim_key)]
 
 
 async def _keep(uow: UnitOfWork, claimed: IdempotencyKey, fingerprint: bytes, response: Response) -> None:
@@ -66,12 +80,7 @@ async def _keep(uow: UnitOfWork, claimed: IdempotencyKey, fingerprint: bytes, re
 
 
 class IdempotentRoute(APIRoute):
-    """A route whose POST takes the header `Idempotency-Key` from everybody who is logged in. It answers no stream."""
-
-    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
-        if "POST" in (options.get("methods") or ()):
-            endpoint = _answered_once(endpoint)
-        super().__init__(path, endpoint, **options)
+    """A route whose answer is kept if its endpoint asks for `Once`. It answers no stream."""
 
     def get_route_handler(self) -> Handler:
         handle = super().get_route_handler()
@@ -79,29 +88,16 @@ class IdempotentRoute(APIRoute):
         async def handle_and_keep(request: Request) -> Response:
             if HEADER in request.headers:
                 await _receive(request)
-            response = await handle(request)
+            try:
+                response = await handle(request)
+            except Answered as before:
+                return before.answer
             # The unit of work is still open: FastAPI closes what has scope="function" when this function is done.
             if keep_answer := getattr(request.state, "keep_answer", None):
                 await keep_answer(response)
             return response
 
         return handle_and_keep
-
-
-def _answered_once(endpoint: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
-    """The endpoint, with a dependency behind its own: whoever may not do this is told so, also when it is done."""
-
-    @wraps(endpoint)
-    async def answer(earlier: Response | None, **values: Any) -> Any:
-        return earlier or await endpoint(**values)
-
-    signature = inspect.signature(endpoint)
-    last = inspect.Parameter(
-        "earlier", inspect.Parameter.KEYWORD_ONLY, annotation=Annotated[Response | None, Depends(find_answer)]
-    )
-    # What FastAPI reads. The route is built anew, from its endpoint, wherever its router is included.
-    answer.__signature__ = signature.replace(parameters=[*signature.parameters.values(), last])  # type: ignore[attr-defined]
-    return answer
 
 
 async def _receive(request: Request) -> None:

@@ -15,7 +15,7 @@ from starlette.types import Message, Receive, Scope, Send
 from app.auth.dependencies import CurrentUser
 from app.config import Settings
 from app.database import Database
-from app.idempotency import IdempotentRoute
+from app.idempotency import IdempotentRoute, Once
 from app.main import create_app
 from app.models.article import Article
 from app.models.idempotency_key import IdempotencyKey
@@ -273,22 +273,22 @@ class TestOtherRoutes:
         calls: list[str] = []
 
         @router.post("/forms", status_code=204)
-        async def take_form(user: CurrentUser, name: Annotated[str, Form()]) -> None:
+        async def take_form(user: CurrentUser, name: Annotated[str, Form()], _once: Once) -> None:
             calls.append(name)
 
         @router.post("/nothing")
-        async def answer_nothing(user: CurrentUser, response: Response) -> list[str]:
+        async def answer_nothing(user: CurrentUser, response: Response, _once: Once) -> list[str]:
             response.set_cookie("secret", "abc")
             calls.append("nothing")
             return calls
 
-        @router.put("/nothing")
-        async def put_nothing(user: CurrentUser) -> list[str]:
-            calls.append("put")
+        @router.post("/again")
+        async def answer_each_time(user: CurrentUser) -> list[str]:
+            calls.append("again")
             return calls
 
         @router.post("/public")
-        async def answer_anybody() -> list[str]:
+        async def answer_anybody(_once: Once) -> list[str]:
             calls.append("public")
             return calls
 
@@ -315,10 +315,10 @@ class TestOtherRoutes:
         kept = await database.reader().one_or_none(select(IdempotencyKey.headers))
         assert kept == {"content-type": "application/json"}
 
-    async def test_other_methods_do_not_know_the_header(self, ada: Person, database: Database) -> None:
+    async def test_who_does_not_ask_for_it_does_not_know_the_header(self, ada: Person, database: Database) -> None:
         for count in (1, 2):
-            response = await ada.client.put("/inner/nothing", headers=KEY)
-            assert response.json() == ["put"] * count
+            response = await ada.client.post("/inner/again", headers=KEY)
+            assert response.json() == ["again"] * count
         assert await keys(database) == 0
 
     async def test_whoever_is_nobody_has_no_keys(self, ada: Person, database: Database) -> None:

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query, Response, status
 from app.auth.dependencies import Caller, OptionalCaller, WorkspaceUow, Writer
 from app.dependencies import Id, Links, Reads
 from app.errors import Forbidden, Invalid, NotFound, Unauthenticated
-from app.idempotency import IdempotentRoute
+from app.idempotency import IdempotentRoute, Once
 from app.models.article import Article
 from app.problems import documented
 from app.repositories.articles import visible_to
@@ -46,7 +46,9 @@ async def read_article(article_id: Id, reader: Reads, caller: OptionalCaller) ->
     status_code=status.HTTP_201_CREATED,
     responses=documented(Unauthenticated, Forbidden, Invalid),
 )
-async def create_article(data: ArticleCreate, author: Writer, uow: WorkspaceUow, response: Response) -> Article:
+async def create_article(
+    data: ArticleCreate, author: Writer, uow: WorkspaceUow, response: Response, _once: Once
+) -> Article:
     """Write an article. It is a draft until it is published."""
     article = await ArticleService(uow).create(data, author)
     response.headers["Location"] = f"/articles/{article.id}"

@@ -11,7 +11,7 @@ from app.models.audit_event import AuditEvent
 from app.models.one_time_token import OneTimeToken, Purpose
 from app.models.session import UserSession
 from app.models.user import User
-from app.repositories.sessions import use
+from app.repositories.sessions import to_continue
 from app.services.audit import AuditLog, Origin
 from app.services.one_time_tokens import OneTimeTokens
 from tests.databases import until_somebody_waits
@@ -197,11 +197,11 @@ class TestDisable:
         form = {"username": "ada", "password": PASSWORD, "scope": "offline_access"}
         tokens = (await ada.client.post("/auth/login", data=form)).json()
         async with own_people.database.unit_of_work() as uow:
-            session_id = await uow.session.scalar(use(digest(tokens["refresh_token"]), timedelta(days=1)))
+            session = (await uow.session.scalars(to_continue(digest(tokens["refresh_token"]), timedelta(days=1)))).one()
             disable = root.client.patch(f"/admin/users/{ada.user.id}", json={"disabled": True})
             disabling = asyncio.create_task(disable)
             await until_somebody_waits(own_people.database)
-            await uow.session.execute(update(UserSession).where(UserSession.id == session_id).values(address="here"))
+            await uow.session.execute(update(UserSession).where(UserSession.id == session.id).values(address="here"))
         assert (await disabling).status_code == 200
         assert await own_people.database.reader().all(select(UserSession.user_id)) == [root.user.id]
 
