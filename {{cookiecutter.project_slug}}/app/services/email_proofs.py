@@ -63,11 +63,10 @@ class EmailProofService:
         await self._passwords.replace(user, hashed, event="password_reset")
 
     async def _change_email(self, user: User, email: str) -> None:
-        """Tokens that went to the old address end with it. Sessions stay: they were opened with the password."""
+        """Sessions stay: the password, with which they were opened, is the same."""
         old = user.email
         await self._uow.session.execute(users.claim_email(email))
         await self._users.update(user, {"email": email, "email_verified_at": datetime.now(UTC)})
-        await self._tokens.revoke(user.id)
         await Outbox(self._uow).put("email_changed", old, user_id=user.id, new_email=email)
         await self._audit.record("email_changed", actor_id=user.id)
 

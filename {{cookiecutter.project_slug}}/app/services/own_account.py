@@ -72,9 +72,8 @@ class OwnAccountService:
         ids = [workspace.id for workspace in workspaces]
         owners = (await session.scalars(memberships.locked_owners_of(ids))).all()
         shared = set(await session.scalars(memberships.shared_with_others(ids, user.id)))
-        owned = {owner.workspace_id for owner in owners if owner.user_id == user.id}
         handed_over = {owner.workspace_id for owner in owners if owner.user_id != user.id}
-        stranded = [workspace.name for workspace in workspaces if workspace.id in (owned & shared) - handed_over]
+        stranded = [workspace.name for workspace in workspaces if workspace.id in shared - handed_over]
         if stranded:
             names = ", ".join(f'"{name}"' for name in stranded)
             raise Conflict(f"You are the last owner of {names}, with others in it: hand over the ownership first")

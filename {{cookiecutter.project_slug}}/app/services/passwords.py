@@ -52,8 +52,8 @@ class PasswordService:
     async def replace(self, user: User, hashed: str, *, event: str) -> None:
         """Store the hash of a new password, and end everything that the old one could have opened.
 
-        The user's row is written first. A login that is half-way has locked it (`SessionService.open`): either its
-        session is there when the sessions are deleted, or it finds the new hash.
+        The user's row is locked already. A login that is half-way had it locked (`SessionService.open`) and was waited
+        for, so that its session is there to be ended; or it waits in its turn, and finds the new hash.
         """
         await Repository(User, self._uow.session).update(user, {"hashed_password": hashed})
         await SessionService(self._uow, self._settings, self._audit).end_all(user.id, reason=event)

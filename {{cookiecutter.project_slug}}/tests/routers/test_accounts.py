@@ -7,6 +7,7 @@ import httpx
 import pytest
 from sqlalchemy import func, select, update
 
+from app.auth import passwords
 from app.database import Database
 from app.models.audit_event import AuditEvent
 from app.models.one_time_token import OneTimeToken, Purpose
@@ -162,6 +163,13 @@ class TestReset:
         assert response.json()["errors"][0]["loc"] == ["body", "password"]
         assert password not in response.text
         assert await redeem(client, Purpose.reset_password, token) == 204
+
+    async def test_hashes_nothing_for_a_token_that_was_made_up(
+        self, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """It takes a while of a CPU, and everybody could ask for it."""
+        monkeypatch.setattr(passwords, "_context", None)
+        assert await redeem(client, Purpose.reset_password, "made up") == 401
 
     @pytest.mark.parametrize("password", ["x" * 64, "🦄🐉 ünïcø", "        ", "p" * 73])
     async def test_robustness_5_6_takes_anything_long_enough(
