@@ -42,8 +42,9 @@ class AccountService:
         return user
 
     async def _register_by_mail(self, user: User) -> None:
-        """Nobody learns whether the address has an account, by whatever he measures: if it has, a new one is made in
-        the same steps, under an address that is nobody's, and taken back. So the user name is refused alike, too.
+        """The answer does not tell whether the address has an account, nor does the time that it takes: if it has, a
+        new one is made in the same steps, under an address that is nobody's, and taken back. So the user name is
+        refused alike, too.
         """
         session = self._uow.session
         await session.execute(users.claim_email(user.email))
