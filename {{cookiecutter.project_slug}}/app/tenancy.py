@@ -3,15 +3,20 @@
 A session is bound to a workspace, declared to be unscoped, or neither. Bound, every statement of the ORM is filtered
 by the workspace, wherever a `WorkspaceScoped` model appears in it, and every new row gets the workspace's id. Neither,
 such a statement fails: a query that forgets its tenant is a mistake of ours, and must not answer anything.
+
+What is no statement of the ORM is on its own: SQL as text, and tables instead of models (`Article.__table__`).
 """
 
+from collections.abc import Iterator
 from typing import Any, Final, NoReturn
 
-from sqlalchemy import BindParameter, bindparam, event
+from sqlalchemy import AliasedReturnsRows, BigInteger, ColumnClause, FromClause, SelectBase, bindparam, event, inspect
+from sqlalchemy import type_coerce as typed
 from sqlalchemy.orm import ORMExecuteState, Session, UOWTransaction, with_loader_criteria
 from sqlalchemy.orm.util import LoaderCriteriaOption
+from sqlalchemy.sql.expression import ClauseElement, Delete, Insert, Update
 
-from app.models.base import WorkspaceScoped
+from app.models.base import Base, WorkspaceScoped
 
 _WORKSPACE: Final = "workspace"
 _FILTER: Final = "workspace_filter"
@@ -24,12 +29,19 @@ class TenantError(RuntimeError):
 class TenantSession(Session):
     """A session of SQLAlchemy's that keeps to its workspace."""
 
+    def get(self, *args: Any, **options: Any) -> Any:
+        """As ever. What the session knows from another workspace, or from when it was unscoped, is not there."""
+        row = super().get(*args, **options)
+        if not isinstance(row, WorkspaceScoped) or self.info.get(_FILTER, _REFUSAL) is None:
+            return row
+        return row if row.workspace_id == _workspace_of(self) else None
+
 
 def bind(session_info: dict[Any, Any], workspace_id: int) -> None:
     """Show the session with this `info` the rows of the workspace, and no others."""
     session_info[_WORKSPACE] = workspace_id
     session_info[_FILTER] = with_loader_criteria(
-        WorkspaceScoped, lambda model: model.workspace_id == workspace_id, include_aliases=True
+        WorkspaceScoped, lambda model: model.workspace_id == typed(workspace_id, BigInteger), include_aliases=True
     )
 
 
@@ -43,7 +55,12 @@ def _refuse() -> NoReturn:
     raise TenantError("The session is bound to no workspace: enter one, or say that the statement is unscoped")
 
 
-_nobody: Final[BindParameter[int]] = bindparam("workspace", callable_=_refuse)
+def _workspace_of(session: Session) -> int:
+    workspace_id: int | None = session.info.get(_WORKSPACE)
+    return _refuse() if workspace_id is None else workspace_id
+
+
+_nobody: Final = bindparam(None, callable_=_refuse, type_=BigInteger)
 # The value is asked for when a statement with a scoped model in it is executed, however deep the model is hidden.
 _REFUSAL: Final[LoaderCriteriaOption] = with_loader_criteria(
     WorkspaceScoped, lambda model: model.workspace_id == _nobody, include_aliases=True, track_closure_variables=False
@@ -55,22 +72,57 @@ def _keep_to_the_workspace(state: ORMExecuteState) -> None:
     criteria = state.session.info.get(_FILTER, _REFUSAL)
     if criteria is None:
         return
-    if state.is_insert and state.bind_mapper and issubclass(state.bind_mapper.class_, WorkspaceScoped):
-        raise TenantError("A bulk INSERT names its workspace itself: say that it is unscoped")
+    if isinstance(state.statement, Insert | Update | Delete):
+        _keep_write(state, state.statement)
+    elif state.is_column_load and state.bind_mapper and issubclass(state.bind_mapper.class_, WorkspaceScoped):
+        # A refresh, which takes no criteria: the row is thought to be known.
+        state.statement = state.statement.where(state.bind_mapper.class_.workspace_id == _workspace_of(state.session))
     state.statement = state.statement.options(criteria)
 
 
+def _keep_write(state: ORMExecuteState, write: Insert | Update | Delete) -> None:
+    """Filter or refuse what the criteria leave alone, which know only the table that is written, and only by WHERE."""
+    scoped = {mapper.local_table for mapper in Base.registry.mappers if issubclass(mapper.class_, WorkspaceScoped)}
+    if write.table in scoped and (isinstance(write, Insert) or isinstance(state.parameters, list)):
+        raise TenantError("A bulk INSERT or UPDATE names its rows itself: say that it is unscoped")
+    if isinstance(write, Insert):
+        return
+    if write.table in scoped and "workspace_id" in _columns_set(write, state.parameters):
+        raise TenantError("A row stays in its workspace")
+    for table in {table for table in _tables(write) if _unaliased(table) in scoped}:
+        write = write.where(table.c.workspace_id == _workspace_of(state.session))
+    state.statement = write
+
+
+def _columns_set(write: ClauseElement, parameters: Any) -> set[str]:
+    return {part.name for part in write.get_children() if isinstance(part, ColumnClause)} | set(parameters or ())
+
+
+def _tables(part: ClauseElement) -> Iterator[FromClause]:
+    """What a statement reads or writes itself. Its subqueries are filtered where they stand."""
+    for child in part.get_children():
+        if isinstance(child, FromClause) and not isinstance(child, SelectBase):
+            yield child
+        elif isinstance(child, ColumnClause) and child.table is not None:
+            yield child.table
+        elif not isinstance(child, SelectBase):
+            yield from _tables(child)
+
+
+def _unaliased(table: FromClause) -> FromClause:
+    return _unaliased(table.element) if isinstance(table, AliasedReturnsRows) else table
+
+
 @event.listens_for(TenantSession, "before_flush")
-def _stamp(session: Session, _context: UOWTransaction, _instances: object) -> None:
+def _keep_rows(session: Session, _context: UOWTransaction, _instances: object) -> None:
     if session.info.get(_FILTER, _REFUSAL) is None:
         return
-    workspace_id = session.info.get(_WORKSPACE)
     for row in session.new | session.dirty | session.deleted:
         if not isinstance(row, WorkspaceScoped):
             continue
-        if workspace_id is None:
-            _refuse()
+        workspace_id = _workspace_of(session)
         if row in session.new and row.workspace_id is None:
             row.workspace_id = workspace_id
-        if row.workspace_id != workspace_id:
-            raise TenantError(f"A row of workspace {row.workspace_id} in a session of workspace {workspace_id}")
+        moved = row not in session.new and inspect(row).attrs.workspace_id.history.has_changes()
+        if moved or row.workspace_id != workspace_id:
+            raise TenantError(f"A row of another workspace than {workspace_id}, which the session is bound to")
