@@ -15,6 +15,9 @@ from app.schemas.page import PageQuery
 from app.services.accounts import AccountService
 from app.services.audit import AuditLog, Origin
 from app.services.email_proofs import EmailProofService
+from app.services.invitations import InvitationService
+from app.services.joining import JoiningService
+from app.services.members import MemberService
 from app.services.own_account import OwnAccountService
 from app.services.sessions import SessionService
 from app.services.workspaces import WorkspaceService
@@ -99,11 +102,29 @@ async def get_workspace_service(uow: Uow, settings: AppSettings, audit: Audit) -
     return WorkspaceService(uow, settings, audit)
 
 
+def get_member_service(uow: Uow, audit: Audit) -> MemberService:
+    """Who is in a workspace, in the request's transaction."""
+    return MemberService(uow, audit)
+
+
+def get_invitation_service(uow: Uow, settings: AppSettings, audit: Audit) -> InvitationService:
+    """Invitations, in the request's transaction."""
+    return InvitationService(uow, settings, audit)
+
+
+def get_joining_service(uow: Uow, reader: Reads, settings: AppSettings, audit: Audit) -> JoiningService:
+    """Accepting them, in the request's transaction."""
+    return JoiningService(uow, reader, settings, audit)
+
+
 Accounts = Annotated[AccountService, Depends(get_account_service)]
 OwnAccount = Annotated[OwnAccountService, Depends(get_own_account_service)]
 EmailProofs = Annotated[EmailProofService, Depends(get_email_proof_service)]
 Sessions = Annotated[SessionService, Depends(get_session_service)]
 Workspaces = Annotated[WorkspaceService, Depends(get_workspace_service)]
+Members = Annotated[MemberService, Depends(get_member_service)]
+Invitations = Annotated[InvitationService, Depends(get_invitation_service)]
+Joining = Annotated[JoiningService, Depends(get_joining_service)]
 
 # A key in a path: what fits into PostgreSQL's bigint.
 Id = Annotated[int, Path(ge=1, le=2**63 - 1)]

@@ -8,13 +8,14 @@ What is no statement of the ORM is on its own: SQL as text, and tables instead o
 """
 
 from collections.abc import Iterator
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, cast
 
-from sqlalchemy import AliasedReturnsRows, BigInteger, ColumnClause, FromClause, SelectBase, bindparam, event, inspect
+from sqlalchemy import BigInteger, ColumnClause, FromClause, Select, SelectBase, bindparam, event, inspect
 from sqlalchemy import type_coerce as typed
 from sqlalchemy.orm import ORMExecuteState, Session, UOWTransaction, with_loader_criteria
 from sqlalchemy.orm.util import LoaderCriteriaOption
-from sqlalchemy.sql.expression import ClauseElement, Delete, Insert, Update
+from sqlalchemy.sql.expression import ClauseElement, Delete, Insert, ReturnsRows, Update
+from sqlalchemy.sql.selectable import AliasedReturnsRows
 
 from app.models.base import Base, WorkspaceScoped
 
@@ -76,7 +77,10 @@ def _keep_to_the_workspace(state: ORMExecuteState) -> None:
         _keep_write(state, state.statement)
     elif state.is_column_load and state.bind_mapper and issubclass(state.bind_mapper.class_, WorkspaceScoped):
         # A refresh, which takes no criteria: the row is thought to be known.
-        state.statement = state.statement.where(state.bind_mapper.class_.workspace_id == _workspace_of(state.session))
+        workspace_id = _workspace_of(state.session)
+        state.statement = cast("Select[Any]", state.statement).where(
+            state.bind_mapper.class_.workspace_id == workspace_id
+        )
     state.statement = state.statement.options(criteria)
 
 
@@ -109,7 +113,7 @@ def _tables(part: ClauseElement) -> Iterator[FromClause]:
             yield from _tables(child)
 
 
-def _unaliased(table: FromClause) -> FromClause:
+def _unaliased(table: ReturnsRows) -> ReturnsRows:
     return _unaliased(table.element) if isinstance(table, AliasedReturnsRows) else table
 
 

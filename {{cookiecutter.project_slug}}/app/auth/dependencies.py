@@ -9,7 +9,7 @@ from fastapi.security import APIKeyCookie, OAuth2PasswordBearer
 from sqlalchemy import select
 
 from app.auth.cookies import Cookies
-from app.auth.membership import Member
+from app.auth.membership import Member, demand
 from app.auth.tokens import read_access_token
 from app.database import Reader, UnitOfWork
 from app.dependencies import AppSettings, Id, Reads, Uow
@@ -104,8 +104,7 @@ class RequiredRole:
 
     def check(self, role: Role) -> None:
         """Raises `Forbidden`."""
-        if not role.includes(self.role):
-            raise Forbidden(f"Not authorized: this takes the role {self.role}")
+        demand(role, self.role)
 
 
 class RoleInActiveWorkspace(RequiredRole):
@@ -150,6 +149,10 @@ def require_role_in(role: Role) -> RoleInNamedWorkspace:
 
 Viewer = Annotated[Member, Depends(require_role(Role.viewer))]
 Writer = Annotated[Member, Depends(require_role(Role.member))]
+# The same for routes about the workspace that their path names.
+Insider = Annotated[Member, Depends(require_role_in(Role.viewer))]
+Admin = Annotated[Member, Depends(require_role_in(Role.admin))]
+Owner = Annotated[Member, Depends(require_role_in(Role.owner))]
 
 
 async def get_workspace_unit_of_work(uow: Uow, member: Viewer) -> UnitOfWork:

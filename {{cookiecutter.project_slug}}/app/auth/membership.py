@@ -1,5 +1,6 @@
 from dataclasses import dataclass
 
+from app.errors import Forbidden
 from app.models.user import User
 from app.roles import Role
 
@@ -11,3 +12,9 @@ class Member:
     user: User
     workspace_id: int
     role: Role
+
+
+def demand(role: Role, required: Role) -> None:
+    """Raises `Forbidden` if the one role does not include the other."""
+    if not role.includes(required):
+        raise Forbidden(f"Not authorized: this takes the role {required}")

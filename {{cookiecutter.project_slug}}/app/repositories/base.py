@@ -4,12 +4,14 @@ from typing import Any, Generic, TypeVar
 
 from sqlalchemy import ColumnElement, Select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Bundle
 
 from app.database import Reader
 from app.models.base import Base
 from app.schemas.page import PageQuery
 
 Model = TypeVar("Model", bound=Base)
+Item = TypeVar("Item")
 
 
 class Repository(Generic[Model]):
@@ -50,29 +52,32 @@ class Repository(Generic[Model]):
 
 
 @dataclass(frozen=True)
-class Page(Generic[Model]):
+class Page(Generic[Item]):
     """A part of a list, and whether there is more behind it."""
 
-    items: Sequence[Model]
+    items: Sequence[Item]
     has_more: bool
 
 
-async def read_page(reader: Reader, statement: Select[Model], model: type[Model], query: PageQuery) -> Page[Model]:
-    """The part of the list that the query asks for.
+async def read_page(
+    reader: Reader, statement: Select[Item], source: type[Base] | Bundle[Any], query: PageQuery
+) -> Page[Item]:
+    """The part of the list that the query asks for. It is sorted by columns of the model, or of the bundle where a
+    list shows columns of several.
 
     One row more is read than asked for: whether there is a next page is known without counting the table.
     """
-    statement = statement.order_by(*ordering(model, query.sort)).offset(query.skip).limit(query.limit + 1)
+    statement = statement.order_by(*ordering(source, query.sort)).offset(query.skip).limit(query.limit + 1)
     rows = await reader.all(statement)
     return Page(items=rows[: query.limit], has_more=len(rows) > query.limit)
 
 
-def ordering(model: type[Model], sort: str) -> list[ColumnElement[Any]]:
+def ordering(source: type[Base] | Bundle[Any], sort: str) -> list[ColumnElement[Any]]:
     """The terms of ORDER BY for a sort such as `-created_at,title`.
 
     The key comes last and goes the way of the first term: without a total order rows appear on two pages or on none.
     """
-    columns = model.__mapper__.columns
+    columns = source.columns if isinstance(source, Bundle) else source.__mapper__.columns
     names = sort.split(",")
     if "id" not in [name.removeprefix("-") for name in names]:
         names.append("-id" if names[0].startswith("-") else "id")

@@ -37,7 +37,7 @@ class AccountService:
         if self._settings.registration_by_mail:
             await self._register_by_mail(user)
             return None
-        await self._add(user)
+        await self.add(user)
         await Outbox(self._uow).put("verify_email", user.email, user_id=user.id)
         return user
 
@@ -52,7 +52,7 @@ class AccountService:
         async with session.begin_nested() as attempt:
             if holder is not None:
                 user.email = f"{new_token()}@invalid"
-            await self._add(user)
+            await self.add(user)
             if holder is not None:
                 await attempt.rollback()
         if holder is None:
@@ -60,7 +60,8 @@ class AccountService:
         else:
             await Outbox(self._uow).put("account_exists", holder.email, user_id=holder.id)
 
-    async def _add(self, user: User) -> None:
+    async def add(self, user: User) -> None:
+        """Store a new account, and make the workspace of its own. Raises `Conflict` when a name is taken."""
         await Repository(User, self._uow.session).add(user)
         await WorkspaceService(self._uow, self._settings, self._audit).create(user.username, user)
         await self._audit.record("registered", actor_id=user.id)

@@ -1,0 +1,97 @@
+from collections.abc import Sequence
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response, status
+
+from app.auth.dependencies import Admin, OptionalCaller
+from app.dependencies import Id, Invitations, Joining, Links, Reads
+from app.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated
+from app.models.workspace import Invitation
+from app.problems import documented
+from app.repositories.base import read_page
+from app.repositories.workspaces import Shown, invitations_to
+from app.schemas.invitation import InvitationAccept, InvitationCreate, InvitationQuery, InvitationRead
+from app.schemas.workspace import WorkspaceRead
+
+router = APIRouter(tags=["invitations"])
+
+
+@router.get(
+    "/workspaces/{workspace_id}/invitations",
+    response_model=list[InvitationRead],
+    responses=documented(Unauthenticated, Forbidden, NotFound, Invalid),
+)
+async def list_invitations(
+    query: Annotated[InvitationQuery, Query()], admin: Admin, reader: Reads, links: Links
+) -> Sequence[Invitation]:
+    """Who is invited, and has not accepted yet."""
+    page = await read_page(reader, invitations_to(admin.workspace_id), Invitation, query)
+    links.announce(page, query)
+    return page.items
+
+
+@router.post(
+    "/workspaces/{workspace_id}/invitations",
+    response_model=InvitationRead,
+    status_code=status.HTTP_201_CREATED,
+    responses=documented(Unauthenticated, Forbidden, NotFound, Conflict, Invalid),
+)
+async def create_invitation(
+    data: InvitationCreate, admin: Admin, invitations: Invitations, response: Response
+) -> Invitation:
+    """Invite somebody by mail, as at most what you are yourself.
+
+    The mail has a token for `POST /invitations/accept`.
+    """
+    invitation = await invitations.invite(admin, data)
+    response.headers["Location"] = f"/workspaces/{admin.workspace_id}/invitations/{invitation.id}"
+    return invitation
+
+
+@router.get(
+    "/workspaces/{workspace_id}/invitations/{invitation_id}",
+    response_model=InvitationRead,
+    responses=documented(Unauthenticated, Forbidden, NotFound, Invalid),
+)
+async def read_invitation(invitation_id: Id, admin: Admin, reader: Reads) -> Invitation:
+    """One invitation."""
+    statement = invitations_to(admin.workspace_id).where(Invitation.id == invitation_id)
+    invitation = await reader.one_or_none(statement)
+    if invitation is None:
+        raise NotFound("Invitation")
+    return invitation
+
+
+@router.delete(
+    "/workspaces/{workspace_id}/invitations/{invitation_id}",
+    status_code=status.HTTP_204_NO_CONTENT,
+    responses=documented(Unauthenticated, Forbidden, NotFound, Invalid),
+)
+async def revoke_invitation(invitation_id: Id, admin: Admin, invitations: Invitations) -> None:
+    """Take an invitation back. Its token is worth nothing from now on."""
+    await invitations.revoke(admin, invitation_id)
+
+
+@router.post(
+    "/workspaces/{workspace_id}/invitations/{invitation_id}/resend",
+    status_code=status.HTTP_202_ACCEPTED,
+    response_class=Response,
+    responses=documented(Unauthenticated, Forbidden, NotFound, Invalid),
+)
+async def resend_invitation(invitation_id: Id, admin: Admin, invitations: Invitations) -> None:
+    """Send another mail with a new token. The one before it is worth nothing from now on."""
+    await invitations.resend(admin, invitation_id)
+
+
+@router.post(
+    "/invitations/accept",
+    response_model=WorkspaceRead,
+    responses=documented(Unauthenticated, Forbidden, Conflict, Invalid),
+)
+async def accept_invitation(data: InvitationAccept, caller: OptionalCaller, joining: Joining) -> Shown:
+    """Join a workspace with the token from the mail.
+
+    Logged in, you join as yourself, and the invitation has to be for your address. Otherwise you get a new account,
+    which takes a user name and a password. Either way the address counts as verified.
+    """
+    return await joining.accept(data, caller.user if caller else None)
