@@ -102,17 +102,17 @@ async def get_workspace_service(uow: Uow, settings: AppSettings, audit: Audit) -
     return WorkspaceService(uow, settings, audit)
 
 
-def get_member_service(uow: Uow, audit: Audit) -> MemberService:
+async def get_member_service(uow: Uow, audit: Audit) -> MemberService:
     """Who is in a workspace, in the request's transaction."""
     return MemberService(uow, audit)
 
 
-def get_invitation_service(uow: Uow, settings: AppSettings, audit: Audit) -> InvitationService:
+async def get_invitation_service(uow: Uow, settings: AppSettings, audit: Audit) -> InvitationService:
     """Invitations, in the request's transaction."""
     return InvitationService(uow, settings, audit)
 
 
-def get_joining_service(uow: Uow, reader: Reads, settings: AppSettings, audit: Audit) -> JoiningService:
+async def get_joining_service(uow: Uow, reader: Reads, settings: AppSettings, audit: Audit) -> JoiningService:
     """Accepting them, in the request's transaction."""
     return JoiningService(uow, reader, settings, audit)
 

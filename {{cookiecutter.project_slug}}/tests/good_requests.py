@@ -13,6 +13,23 @@ def good_request(operation: str, word: str, ids: dict[str, int]) -> dict[str, An
         },
         "POST /auth/login": {"data": {"username": fake.user_name(), "password": PASSWORD}},
         "POST /auth/refresh": {"data": {"refresh_token": word}},
+        "POST /auth/verify-email": {"json": {"token": word}},
+        "POST /auth/forgot-password": {"json": {"email": f"{word}@example.com"}},
+        "POST /auth/reset-password": {"json": {"token": word, "password": f"{word} and more words"}},
+        "PATCH /users/me": {"json": {"email": f"{word}2@example.com", "current_password": PASSWORD}},
+        "DELETE /users/me": {"json": {"password": PASSWORD}},
+        "POST /users/me/password": {"json": {"current_password": PASSWORD, "new_password": f"{word} and more words"}},
+        "POST /workspaces": {"json": {"name": f"{word} and friends"}},
+        "PATCH /workspaces/{workspace_id}": {"json": {"name": f"{word} and others"}},
+        "POST /workspaces/{workspace_id}/transfer": {"json": {"user_id": ids.get("user_id", 1)}},
+        "PATCH /workspaces/{workspace_id}/members/{user_id}": {"json": {"role": "viewer"}},
+        "POST /workspaces/{workspace_id}/invitations": {
+            "json": {"email": f"{word}{fake.unique.random_number()}@example.com", "role": "viewer"}
+        },
+        "POST /invitations/accept": {
+            "json": {"token": word, "username": fake.unique.user_name(), "password": f"{word} and more words"}
+        },
+        "PATCH /admin/users/{user_id}": {"json": {"disabled": True}},
         "POST /articles": {"json": {"title": f"{word} title", "content": f"{word}, and long enough"}},
         "PATCH /articles/{article_id}": {"json": {"title": f"{word} changed"}},
     }

@@ -14,7 +14,7 @@ from app.database import Database
 from app.models.article import Article
 from app.models.session import UserSession
 from app.models.user import User
-from app.models.workspace import Membership
+from app.models.workspace import Invitation, Membership
 from app.repositories.base import Repository
 from app.roles import Role
 from app.services.audit import AuditLog, Origin
@@ -93,6 +93,15 @@ class People:
                 uow.session.add(article)
                 await uow.session.flush()
         return article
+
+    async def invite(self, host: Person, **fields: Any) -> Invitation:
+        """A new invitation to the host's workspace."""
+        defaults = {"email": fake.unique.email(), "role": Role.member, "expires_at": TOMORROW}
+        invited = {"workspace_id": host.workspace_id, "invited_by_id": host.user.id}
+        async with self.database.unit_of_work() as uow:
+            invitation = Invitation(**defaults | invited | fields)
+            uow.session.add(invitation)
+        return invitation
 
 
 def moment(text: str) -> datetime:

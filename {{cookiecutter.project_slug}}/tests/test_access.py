@@ -17,11 +17,14 @@ from tests.people import People, Person
 
 CALLERS = ("anonymous", "outsider", "viewer", "member", "admin", "owner")
 
-# Each column is the status that a caller gets; `ok` is any success. What the paths name is another member's: a draft, a
-# session, an account; and an invitation, in a workspace that the outsider is not in.
+# Each column is the status that a caller gets; `ok` is any success. What the paths name is in a workspace that the
+# outsider is not in: a draft and a session of its owner, a member, an invitation.
 PUBLIC = "ok ok ok ok ok ok"
 BY_PROOF = "401 401 401 401 401 401"  # what it brings along decides, and this is not good
 KNOWN = "401 ok ok ok ok ok"
+MEMBERS = "401 404 ok ok ok ok"
+ADMINS = "401 404 403 403 ok ok"
+OWNERS = "401 404 403 403 403 ok"
 NOBODYS_BUT_HIS = "401 404 404 404 404 404"
 SUPERUSERS = "401 403 403 403 403 403"
 ACCESS = {
@@ -36,7 +39,34 @@ ACCESS = {
     "POST /auth/logout-all": KNOWN,
     "GET /auth/sessions": KNOWN,
     "DELETE /auth/sessions/{session_id}": NOBODYS_BUT_HIS,
+    "POST /auth/verify-email": BY_PROOF,
+    "POST /auth/resend-verification": KNOWN,
+    "POST /auth/forgot-password": PUBLIC,
+    "POST /auth/reset-password": BY_PROOF,
     "GET /users/me": KNOWN,
+    "PATCH /users/me": KNOWN,
+    "DELETE /users/me": KNOWN,
+    "POST /users/me/password": KNOWN,
+    "GET /workspaces": KNOWN,
+    "POST /workspaces": KNOWN,
+    "GET /workspaces/{workspace_id}": MEMBERS,
+    "PATCH /workspaces/{workspace_id}": ADMINS,
+    "DELETE /workspaces/{workspace_id}": OWNERS,
+    "POST /workspaces/{workspace_id}/activate": MEMBERS,
+    "POST /workspaces/{workspace_id}/transfer": OWNERS,
+    "GET /workspaces/{workspace_id}/members": MEMBERS,
+    "PATCH /workspaces/{workspace_id}/members/{user_id}": ADMINS,
+    "DELETE /workspaces/{workspace_id}/members/{user_id}": ADMINS,
+    "GET /workspaces/{workspace_id}/invitations": ADMINS,
+    "POST /workspaces/{workspace_id}/invitations": ADMINS,
+    "GET /workspaces/{workspace_id}/invitations/{invitation_id}": ADMINS,
+    "DELETE /workspaces/{workspace_id}/invitations/{invitation_id}": ADMINS,
+    "POST /workspaces/{workspace_id}/invitations/{invitation_id}/resend": ADMINS,
+    "POST /invitations/accept": BY_PROOF,
+    "GET /admin/users": SUPERUSERS,
+    "GET /admin/users/{user_id}": SUPERUSERS,
+    "PATCH /admin/users/{user_id}": SUPERUSERS,
+    "GET /admin/audit-events": SUPERUSERS,
     "GET /articles": PUBLIC,
     "POST /articles": "401 ok 403 ok ok ok",  # the outsider's becomes one of his own workspace
     "GET /articles/{article_id}": "404 404 ok ok ok ok",
@@ -58,12 +88,13 @@ class World:
 def world(people: People, client: httpx.AsyncClient) -> Callable[[str], Awaitable[World]]:
     async def make(caller: str) -> World:
         author = await people.join()
-        draft = await people.write(author, published=False)
+        colleague = await people.join(author.workspace_id)
         ids = {
-            "article_id": draft.id,
+            "article_id": (await people.write(author, published=False)).id,
+            "invitation_id": (await people.invite(author)).id,
             "session_id": author.session_id,
+            "user_id": colleague.user.id,
             "workspace_id": author.workspace_id,
-            "user_id": author.user.id,
         }
         if caller == "anonymous":
             return World(client, ids, author)

@@ -23,7 +23,7 @@ from tests.test_access import ACCESS
 from tests.test_contract import OPERATIONS
 
 # These end the session that asks, and everything after it would be refused.
-ENDS = {"POST /auth/logout", "POST /auth/logout-all"}
+ENDS = {"POST /auth/logout", "POST /auth/logout-all", "POST /users/me/password", "DELETE /users/me"}
 ASKED = sorted(ACCESS.keys() - ENDS)
 
 
@@ -44,10 +44,12 @@ async def settle(served: Served) -> Tenant:
     canary = f"canary{secrets.token_hex(4)}"
     person = await served.people.join(username=canary, email=f"{canary}@example.com")
     draft = await served.people.write(person, published=False, title=canary, content=f"{canary} sings")
+    colleague = await served.people.join(person.workspace_id, username=f"{canary}.too")
     ids = {
         "article_id": [draft.id],
+        "invitation_id": [(await served.people.invite(person, email=f"{canary}.three@example.com")).id],
         "session_id": [person.session_id],
-        "user_id": [person.user.id],
+        "user_id": [person.user.id, colleague.user.id],
         "workspace_id": [person.workspace_id],
     }
     return Tenant(person, canary, ids)

@@ -4,8 +4,9 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response, status
 
 from app.auth.dependencies import Admin, OptionalCaller
-from app.dependencies import Id, Invitations, Joining, Links, Reads
-from app.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated
+from app.dependencies import ClientThrottle, Id, Invitations, Joining, Links, Reads
+from app.errors import Conflict, Forbidden, Invalid, NotFound, TooManyRequests, Unauthenticated
+from app.idempotency import IdempotentRoute, Once
 from app.models.workspace import Invitation
 from app.problems import documented
 from app.repositories.base import read_page
@@ -13,7 +14,7 @@ from app.repositories.workspaces import Shown, invitations_to
 from app.schemas.invitation import InvitationAccept, InvitationCreate, InvitationQuery, InvitationRead
 from app.schemas.workspace import WorkspaceRead
 
-router = APIRouter(tags=["invitations"])
+router = APIRouter(tags=["invitations"], route_class=IdempotentRoute)
 
 
 @router.get(
@@ -37,7 +38,7 @@ async def list_invitations(
     responses=documented(Unauthenticated, Forbidden, NotFound, Conflict, Invalid),
 )
 async def create_invitation(
-    data: InvitationCreate, admin: Admin, invitations: Invitations, response: Response
+    data: InvitationCreate, admin: Admin, invitations: Invitations, response: Response, _once: Once
 ) -> Invitation:
     """Invite somebody by mail, as at most what you are yourself.
 
@@ -86,12 +87,15 @@ async def resend_invitation(invitation_id: Id, admin: Admin, invitations: Invita
 @router.post(
     "/invitations/accept",
     response_model=WorkspaceRead,
-    responses=documented(Unauthenticated, Forbidden, Conflict, Invalid),
+    responses=documented(Unauthenticated, Forbidden, Conflict, Invalid, TooManyRequests),
 )
-async def accept_invitation(data: InvitationAccept, caller: OptionalCaller, joining: Joining) -> Shown:
+async def accept_invitation(
+    data: InvitationAccept, throttle: ClientThrottle, caller: OptionalCaller, joining: Joining
+) -> Shown:
     """Join a workspace with the token from the mail.
 
     Logged in, you join as yourself, and the invitation has to be for your address. Otherwise you get a new account,
     which takes a user name and a password. Either way the address counts as verified.
     """
+    await throttle.attempt()
     return await joining.accept(data, caller.user if caller else None)

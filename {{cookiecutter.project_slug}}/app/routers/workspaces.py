@@ -6,13 +6,14 @@ from fastapi import APIRouter, Query, Response, status
 from app.auth.dependencies import Admin, CurrentUser, Insider, Owner
 from app.dependencies import Id, Links, Reads, Workspaces
 from app.errors import Forbidden, Invalid, NotFound, Unauthenticated
+from app.idempotency import IdempotentRoute, Once
 from app.models.workspace import Workspace
 from app.problems import documented
 from app.repositories.base import read_page
 from app.repositories.workspaces import WORKSPACE, Shown, of_user
 from app.schemas.workspace import WorkspaceCreate, WorkspaceQuery, WorkspaceRead, WorkspaceUpdate
 
-router = APIRouter(prefix="/workspaces", tags=["workspaces"])
+router = APIRouter(prefix="/workspaces", tags=["workspaces"], route_class=IdempotentRoute)
 
 
 @router.get("", response_model=list[WorkspaceRead], responses=documented(Unauthenticated, Invalid))
@@ -32,7 +33,7 @@ async def list_workspaces(
     responses=documented(Unauthenticated, Forbidden, Invalid),
 )
 async def create_workspace(
-    data: WorkspaceCreate, user: CurrentUser, workspaces: Workspaces, response: Response
+    data: WorkspaceCreate, user: CurrentUser, workspaces: Workspaces, response: Response, _once: Once
 ) -> Shown:
     """Make a workspace. You are its owner, and work in it from now on."""
     workspace = await workspaces.create(data.name, user)

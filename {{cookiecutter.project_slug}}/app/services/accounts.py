@@ -2,7 +2,7 @@ from app.auth.opaque import new_token
 from app.auth.passwords import verify_password
 from app.config import Settings
 from app.database import Reader, UnitOfWork
-from app.errors import Forbidden, Invalid, Unauthenticated
+from app.errors import Invalid
 from app.models.user import User
 from app.repositories import users
 from app.repositories.base import Repository
@@ -10,6 +10,7 @@ from app.schemas.user import UserCreate
 from app.services.audit import AuditLog
 from app.services.outbox import Outbox
 from app.services.passwords import PasswordService
+from app.services.sessions import login_refused
 from app.services.workspaces import WorkspaceService
 
 
@@ -69,24 +70,23 @@ class AccountService:
     async def log_in(self, login: str, password: str) -> User:
         """The user with this e-mail or user name.
 
-        Raises `Unauthenticated`, in the same words and after the same time, for an unknown user and a wrong password;
-        `Forbidden` when the password is right and the e-mail has yet to be verified; `Invalid` for a NUL in the name.
+        Raises `Unauthenticated`, in the same words and after the same time, for an unknown user, a wrong password, an
+        account that is disabled, and an address that has to be verified first; `Invalid` for a NUL in the name.
         """
         if "\0" in login:  # a form is no schema, whose `Input` would have refused it
             raise Invalid("username must not contain NUL characters", field="username")
         user = await self._reader.one_or_none(users.with_login(login))
         valid, replacement = await verify_password(password, user.hashed_password if user else None)
-        if user is None or not valid:
+        if user is None or not valid or user.disabled_at or not self._may_enter(user):
             await self._audit.record("login_failed", actor_id=user.id if user else None)
             await self._uow.keep()
-            raise Unauthenticated("Incorrect user name or password")
-        if self._settings.registration_by_mail and user.email_verified_at is None:
-            await self._audit.record("login_failed", actor_id=user.id, reason="email_not_verified")
-            await self._uow.keep()
-            raise Forbidden("Verify your e-mail address first")
+            raise login_refused(self._settings)
         if replacement is not None:
             return await self._replace_hash(user, replacement)
         return user
+
+    def _may_enter(self, user: User) -> bool:
+        return user.email_verified_at is not None or not self._settings.registration_by_mail
 
     async def _replace_hash(self, user: User, hashed: str) -> User:
         accounts = Repository(User, self._uow.session)

@@ -36,8 +36,13 @@ class Mailing:
         return Mail(message.kind, message.recipient, message.context)
 
     async def _with_token(self, message: OutboxMessage, purpose: Purpose) -> Mail | None:
+        """The user is locked, as by whoever changes his password and takes back what was to be sent: either the
+        message is gone by now, or the token is there to be revoked.
+        """
         user = await self._user(message)
         if user is None or user.disabled_at or (purpose is Purpose.verify_email and user.email_verified_at):
+            return None
+        if await self._uow.session.get(OutboxMessage, message.id, populate_existing=True) is None:
             return None
         # To the address that we know, not to one that somebody has typed and that only looks the same to lower().
         to = message.recipient if purpose is Purpose.change_email else user.email
@@ -46,7 +51,7 @@ class Mailing:
 
     async def _user(self, message: OutboxMessage) -> User | None:
         known = users.with_email(message.recipient) if message.user_id is None else users.with_id(message.user_id)
-        return await Repository(User, self._uow.session).one_or_none(known)
+        return await Repository(User, self._uow.session).one_or_none(known.with_for_update(key_share=True))
 
     async def _invitation(self, message: OutboxMessage) -> Mail | None:
         invitations = Repository(Invitation, self._uow.session)

@@ -18,6 +18,14 @@ from app.services.audit import AuditLog
 MAX_USER_AGENT = 400
 
 
+def login_refused(settings: Settings) -> Unauthenticated:
+    """The one answer for every login that comes to nothing: it tells nobody who has an account."""
+    reason = "Incorrect user name or password"
+    if settings.registration_by_mail:
+        reason += ", or an address that is not verified yet"
+    return Unauthenticated(reason)
+
+
 @dataclass(frozen=True)
 class Tokens:
     """What a client goes on with: an access token for requests, and a refresh token for the next pair."""
@@ -42,7 +50,7 @@ class SessionService:
         statement = users.with_id(user.id).with_for_update(read=True).execution_options(populate_existing=True)
         current = await Repository(User, self._uow.session).one_or_none(statement)
         if current is None or current.hashed_password != user.hashed_password or current.disabled_at:
-            raise Unauthenticated("Incorrect user name or password")
+            raise login_refused(self._settings)
         origin = self._audit.origin
         session = UserSession(
             user_id=user.id,
