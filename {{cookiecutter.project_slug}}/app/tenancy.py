@@ -10,8 +10,7 @@ What is no statement of the ORM is on its own: SQL as text, and tables instead o
 from collections.abc import Iterator
 from typing import Any, Final, NoReturn, cast
 
-from sqlalchemy import BigInteger, ColumnClause, FromClause, Select, SelectBase, bindparam, event, inspect
-from sqlalchemy import type_coerce as typed
+from sqlalchemy import BigInteger, ColumnClause, FromClause, Select, SelectBase, bindparam, event, inspect, type_coerce
 from sqlalchemy.orm import ORMExecuteState, Session, UOWTransaction, with_loader_criteria
 from sqlalchemy.orm.util import LoaderCriteriaOption
 from sqlalchemy.sql.expression import ClauseElement, Delete, Insert, ReturnsRows, Update
@@ -41,8 +40,9 @@ class TenantSession(Session):
 def bind(session_info: dict[Any, Any], workspace_id: int) -> None:
     """Show the session with this `info` the rows of the workspace, and no others."""
     session_info[_WORKSPACE] = workspace_id
+    # With its type, because a lambda's variable would be sent as INTEGER, which not every key fits into.
     session_info[_FILTER] = with_loader_criteria(
-        WorkspaceScoped, lambda model: model.workspace_id == typed(workspace_id, BigInteger), include_aliases=True
+        WorkspaceScoped, lambda model: model.workspace_id == type_coerce(workspace_id, BigInteger), include_aliases=True
     )
 
 
@@ -77,10 +77,8 @@ def _keep_to_the_workspace(state: ORMExecuteState) -> None:
         _keep_write(state, state.statement)
     elif state.is_column_load and state.bind_mapper and issubclass(state.bind_mapper.class_, WorkspaceScoped):
         # A refresh, which takes no criteria: the row is thought to be known.
-        workspace_id = _workspace_of(state.session)
-        state.statement = cast("Select[Any]", state.statement).where(
-            state.bind_mapper.class_.workspace_id == workspace_id
-        )
+        of_workspace = state.bind_mapper.class_.workspace_id == _workspace_of(state.session)
+        state.statement = cast("Select[Any]", state.statement).where(of_workspace)
     state.statement = state.statement.options(criteria)
 
 
@@ -105,12 +103,11 @@ def _columns_set(write: ClauseElement, parameters: Any) -> set[str]:
 def _tables(part: ClauseElement) -> Iterator[FromClause]:
     """What a statement reads or writes itself. Its subqueries are filtered where they stand."""
     for child in part.get_children():
-        if isinstance(child, FromClause) and not isinstance(child, SelectBase):
-            yield child
-        elif isinstance(child, ColumnClause) and child.table is not None:
-            yield child.table
-        elif not isinstance(child, SelectBase):
-            yield from _tables(child)
+        source = child.table if isinstance(child, ColumnClause) else child
+        if isinstance(source, FromClause):
+            yield source
+        elif source is not None and not isinstance(source, SelectBase):
+            yield from _tables(source)
 
 
 def _unaliased(table: ReturnsRows) -> ReturnsRows:
