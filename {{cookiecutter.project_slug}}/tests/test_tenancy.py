@@ -166,7 +166,8 @@ class TestStatements:
         assert await database.reader().within(two.ada.workspace_id).one_or_none(statement) == two.ada.user.id
         assert set(await database.reader().unscoped().all(statement)) == two.both
 
-    async def test_a_large_key_is_a_workspace_like_any_other(self, database: Database) -> None:
+    async def test_a_large_key_is_a_workspace_like_any_other(self, two: Two, database: Database) -> None:
+        assert len(await database.reader().within(two.ada.workspace_id).all(select(Article))) == 1
         assert await database.reader().within(2**40).all(select(Article)) == []
 
     async def test_what_is_of_no_workspace_needs_none(self, two: Two, database: Database) -> None:

@@ -309,6 +309,45 @@ class TestAtOnce:
         assert [response.status_code for response in await asyncio.gather(*waiting)] == [status] * len(acts)
         assert (await roles(ada.workspace_id, ada))[eve.user.id] == "viewer"
 
+    async def test_who_is_an_owner_no_more_makes_none(self, own_people: People) -> None:
+        ada = await own_people.join()
+        bob, eve, mia = [
+            await own_people.join(ada.workspace_id, role) for role in (Role.owner, Role.viewer, Role.owner)
+        ]
+        async with own_people.database.unit_of_work() as uow:
+            owner = Member(ada.user, ada.workspace_id, Role.owner)
+            await MemberService(uow, AuditLog(uow, Origin())).change_role(owner, bob.user.id, Role.admin)
+            url = f"/workspaces/{ada.workspace_id}"
+            acts = [
+                bob.client.patch(address(ada.workspace_id, eve), json={"role": "owner"}),
+                bob.client.delete(address(ada.workspace_id, mia)),
+                bob.client.post(f"{url}/transfer", json={"user_id": eve.user.id}),
+                bob.client.post(f"{url}/invitations", json={"email": "friend@example.com", "role": "owner"}),
+                bob.client.delete(url),
+            ]
+            waiting = [asyncio.ensure_future(act) for act in acts]
+            await asyncio.wait(waiting, timeout=0.3)
+            assert not any(act.done() for act in waiting)
+        assert [response.status_code for response in await asyncio.gather(*waiting)] == [403] * len(acts)
+        found = await roles(ada.workspace_id, ada)
+        assert [found[person.user.id] for person in (bob, eve, mia)] == ["admin", "viewer", "owner"]
+
+    async def test_who_is_removed_from_two_workspaces_goes_on_in_the_third(self, own_people: People) -> None:
+        ada = await own_people.join()
+        bob = await own_people.join(ada.workspace_id)
+        second = (await bob.client.get("/workspaces?sort=id")).json()[-1]["id"]
+        mia = await own_people.join(second, Role.owner)
+        third = (await bob.client.post("/workspaces", json={"name": "Third"})).json()["id"]
+        await bob.client.post(f"/workspaces/{ada.workspace_id}/activate")
+        async with own_people.database.unit_of_work() as uow:
+            owner = Member(ada.user, ada.workspace_id, Role.owner)
+            await MemberService(uow, AuditLog(uow, Origin())).remove(owner, bob.user.id)  # on to the second
+            removal = asyncio.ensure_future(mia.client.delete(address(second, bob)))
+            await asyncio.wait([removal], timeout=0.3)
+            assert not removal.done()
+        assert (await removal).status_code == 204
+        assert await active_workspace(bob) == third
+
     async def test_articles_are_written_while_members_change(self, own_people: People) -> None:
         ada = await own_people.join()
         bob = await own_people.join(ada.workspace_id)

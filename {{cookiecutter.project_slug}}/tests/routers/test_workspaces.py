@@ -4,6 +4,7 @@ import pytest
 from sqlalchemy import select
 
 from app.auth.membership import Member
+from app.config import Settings
 from app.database import Database
 from app.models.article import Article
 from app.models.audit_event import AuditEvent
@@ -11,6 +12,7 @@ from app.models.workspace import Membership, Workspace
 from app.roles import Role
 from app.services.audit import AuditLog, Origin
 from app.services.members import MemberService
+from app.services.workspaces import WorkspaceService
 from tests.people import People, Person, moment
 
 DRAFT = {"title": "On the analytical engine", "content": "It weaves algebraical patterns."}
@@ -210,13 +212,20 @@ class TestActivate:
         assert (await bob.client.post(f"/workspaces/{ada.workspace_id}/activate")).status_code == 404
         assert await active_workspace(bob) == bob.workspace_id
 
-    async def test_who_is_removed_meanwhile_is_too_late(self, own_people: People) -> None:
+    @pytest.mark.parametrize("end", ["removed", "deleted"])
+    async def test_who_is_removed_meanwhile_is_too_late(
+        self, own_people: People, own_settings: Settings, end: str
+    ) -> None:
         ada = await own_people.join()
         bob = await own_people.join(ada.workspace_id)
+        await bob.client.post(f"/workspaces/{await own_workspace(bob)}/activate")
         async with own_people.database.unit_of_work() as uow:
-            owner = Member(ada.user, ada.workspace_id, Role.owner)
-            await MemberService(uow, AuditLog(uow, Origin())).remove(owner, bob.user.id)
-            late = asyncio.create_task(bob.client.post(f"/workspaces/{ada.workspace_id}/activate"))
+            owner, audit = Member(ada.user, ada.workspace_id, Role.owner), AuditLog(uow, Origin())
+            if end == "removed":
+                await MemberService(uow, audit).remove(owner, bob.user.id)
+            else:
+                await WorkspaceService(uow, own_settings, audit).delete(owner)
+            late = asyncio.ensure_future(bob.client.post(f"/workspaces/{ada.workspace_id}/activate"))
             await asyncio.wait([late], timeout=0.3)
             assert not late.done()
         response = await late
