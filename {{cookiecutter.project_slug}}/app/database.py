@@ -1,6 +1,7 @@
 """How the application talks to PostgreSQL: a UnitOfWork to write, a Reader to read."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from types import TracebackType
@@ -10,7 +11,7 @@ import asyncpg
 import structlog
 from sqlalchemy import Row as SqlRow
 from sqlalchemy import Select, event
-from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
 from app import discovery, tenancy
@@ -43,7 +44,8 @@ class UnitOfWork:
     def after_commit(self, callback: AfterCommit) -> None:
         """Call this once the data are safe: mail, messages, whatever cannot be rolled back.
 
-        A callback that fails is logged and does not turn the committed work into an error.
+        A callback that fails is logged and does not turn the committed work into an error. None is left out because
+        the request is cancelled; so they should not take long.
         """
         self._after_commit.append(callback)
 
@@ -68,7 +70,7 @@ class UnitOfWork:
         Nothing may follow but the `raise`.
         """
         with translated():
-            await self.session.commit()
+            await _carried_through(self._keep())
 
     async def __aenter__(self) -> Self:
         self._transaction: AbstractAsyncContextManager[AsyncSession] = self._sessions.begin()
@@ -79,14 +81,48 @@ class UnitOfWork:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         with translated():
-            await self._transaction.__aexit__(kind, error, traceback)
+            await _carried_through(self._end(kind, error, traceback))
             if error is not None:
                 raise error
-        for callback in self._after_commit:
+
+    async def _end(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        try:
+            await self._transaction.__aexit__(kind, error, traceback)
+        except DBAPIError:
+            if error is None:
+                raise
+        if error is None:  # else, with or without a rollback: a connection that is lost takes its transaction along
+            await self._run_callbacks()
+
+    async def _keep(self) -> None:
+        await self.session.commit()
+        await self._run_callbacks()
+
+    async def _run_callbacks(self) -> None:
+        while self._after_commit:
+            callback = self._after_commit.pop(0)
             try:
                 await callback()
             except Exception:
                 log.exception("after_commit_failed", callback=getattr(callback, "__qualname__", repr(callback)))
+
+
+async def _carried_through(work: Coroutine[Any, Any, None]) -> None:
+    """Do the work to its end although this task is cancelled meanwhile, and be cancelled then.
+
+    A commit that is given up halfway may have happened or not, and nobody would know what has to follow.
+    """
+    task, cancellation = asyncio.create_task(work), None
+    while not task.done():
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError as error:
+            cancellation = error
+    if cancellation is not None:
+        raise cancellation from task.exception()
+    task.result()
 
 
 class Reader:

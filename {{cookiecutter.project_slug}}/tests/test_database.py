@@ -50,6 +50,16 @@ class TestUnitOfWork:
                 await fail(uow)
         assert await count(own_database) == 0
 
+    @pytest.mark.parametrize("error", [Conflict("taken"), asyncio.CancelledError()])
+    async def test_an_exception_is_still_told_when_nothing_can_be_rolled_back(
+        self, own_database: Database, error: BaseException
+    ) -> None:
+        with pytest.raises(type(error)):
+            async with own_database.unit_of_work() as uow:
+                own = await uow.session.scalar(select(func.pg_backend_pid()))
+                assert await own_database.reader().one_or_none(select(func.pg_terminate_backend(own, 10_000)))
+                raise error
+
     async def test_an_error_of_something_else_is_not_the_databases(self, database: Database, tmp_path: Path) -> None:
         with pytest.raises(FileNotFoundError):
             async with database.unit_of_work():

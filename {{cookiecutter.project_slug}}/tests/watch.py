@@ -65,7 +65,11 @@ class Watch:
 
     async def all_wait(self) -> bool:
         """Whether each connection of the pool waits for a row that somebody has locked."""
-        return await self.count("wait_event_type = 'Lock'") == POOL_SIZE
+        return await self.waiting(POOL_SIZE)
+
+    async def waiting(self, number: int) -> bool:
+        """Whether so many of the application's connections wait for a lock."""
+        return await self.count("wait_event_type = 'Lock'") == number
 
 
 @asynccontextmanager
