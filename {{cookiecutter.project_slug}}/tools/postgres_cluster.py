@@ -110,7 +110,7 @@ class Cluster:
 
         A number in postmaster.pid is no proof: after a crash it may be that of any other process by now.
         """
-        import psutil  # type: ignore[import-untyped]  # noqa: PLC0415  # see serving() for why it is here
+        import psutil
 
         try:
             lines = (self.data / "postmaster.pid").read_text(encoding="utf-8", errors="replace").splitlines()
