@@ -113,7 +113,7 @@ def test_a_first_change_to_a_model_goes_as_the_readme_says(template: Path, proje
     for target in (["migrate"], ["migration", "m=add subtitle"], ["migrate"], ["lint", "test"]):
         done = run(project, "make", *target, cwd=changed, **settings)
         assert done.returncode == 0, done.stdout
-    assert (changed / "alembic" / "versions" / "0002_add_subtitle.py").exists()
+    assert (changed / "alembic" / "versions" / "0003_add_subtitle.py").exists()
 
 
 def test_everything_that_ci_checks_statically_passes(project: Path) -> None:

@@ -110,7 +110,7 @@ class Cluster:
 
         A number in postmaster.pid is no proof: after a crash it may be that of any other process by now.
         """
-        import psutil
+        import psutil  # noqa: PLC0415  # see serving() for why it is here
 
         try:
             lines = (self.data / "postmaster.pid").read_text(encoding="utf-8", errors="replace").splitlines()
