@@ -3,16 +3,13 @@
 import asyncio
 import time
 from math import floor
-from typing import Final
+from typing import Any, Final
 
 import structlog
 from limits import RateLimitItem
 from limits.aio.storage import MemoryStorage, RedisStorage
 from limits.aio.strategies import SlidingWindowCounterRateLimiter
-from redis.asyncio import BlockingConnectionPool
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+from limits.errors import StorageError
 
 # In seconds: what a request waits for Redis at most, connecting included, and how long after a failure nobody does.
 TIMEOUT: Final = 0.5
@@ -40,9 +37,14 @@ class Counters:
         self._lost = False
         self._ask_again_at = 0.0
         if redis_url:
+            from redis.asyncio import BlockingConnectionPool  # noqa: PLC0415  # takes a while to load, and most need not
+            from redis.asyncio.retry import Retry  # noqa: PLC0415
+            from redis.backoff import NoBackoff  # noqa: PLC0415
+
             # One more try, because the server may have closed a connection that was idle.
             self._pool = BlockingConnectionPool.from_url(redis_url, max_connections=10, retry=Retry(NoBackoff(), 1))
-            storage = RedisStorage("redis://", implementation="redispy", connection_pool=self._pool)  # type: ignore[arg-type]  # passed on to redis-py
+            to_redis: Any = {"connection_pool": self._pool}  # passed on to redis-py, whatever `limits` expects there
+            storage = RedisStorage("redis://", implementation="redispy", wrap_exceptions=True, **to_redis)
             self._redis = SlidingWindowCounterRateLimiter(storage)
 
     async def attempt(self, limit: RateLimitItem, key: str) -> int:
@@ -54,7 +56,7 @@ class Counters:
             try:
                 async with asyncio.timeout(TIMEOUT):
                     wait = await _attempt(self._redis, limit, key)
-            except (RedisError, OSError) as error:
+            except (StorageError, OSError) as error:
                 self._lose(error)
             else:
                 self._find()
@@ -81,7 +83,7 @@ class Counters:
             self._lost = True
             log.warning(
                 "redis_lost",
-                reason=f"{type(error).__name__}: {error}",
+                reason=f"{type(error).__name__}: {error.__cause__ or error}",
                 consequence="each process counts attempts for itself",
             )
 

@@ -10,8 +10,6 @@ from limits import parse_many
 from pydantic import AfterValidator, BeforeValidator, SecretStr
 from pydantic_core import from_json
 from pydantic_settings import NoDecode
-from redis.asyncio import ConnectionPool
-from redis.exceptions import RedisError
 
 Item = TypeVar("Item")
 
@@ -41,6 +39,9 @@ def _postgresql_dsn(value: SecretStr) -> SecretStr:
 
 
 def _redis_url(value: SecretStr) -> SecretStr:
+    from redis.asyncio import ConnectionPool  # noqa: PLC0415  # takes a while to load, and most need not
+    from redis.exceptions import RedisError  # noqa: PLC0415
+
     try:  # a connection that is made has read everything, and does not connect yet
         ConnectionPool.from_url(value.get_secret_value()).make_connection()  # type: ignore[no-untyped-call]
     except (ValueError, TypeError, RedisError):
