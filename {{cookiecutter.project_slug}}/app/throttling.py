@@ -28,7 +28,7 @@ class Throttling:
         self._limits = {
             "login": parse(settings.rate_limit_login),
             "register": parse(settings.rate_limit_register),
-            "forgot_password": parse(settings.rate_limit_forgot_password),
+            "mail": parse(settings.rate_limit_mail),
             "refresh": parse(settings.rate_limit_refresh),
             "per_address": parse(settings.rate_limit_per_address),
         }
@@ -84,10 +84,10 @@ class Throttle:
         await self._count("refresh", self._network)
         await self.attempt()
 
-    async def forgot_password(self, email: str) -> None:
-        """A mail to this account. All clients count together, because mail bombs come from everywhere."""
+    async def mail_to(self, recipient: str) -> None:
+        """A mail that somebody else asks for. All clients count together, because mail bombs come from everywhere."""
         await self.attempt()
-        await self._count("forgot_password", _folded(email))
+        await self._count("mail", _folded(recipient))
 
     async def attempt(self) -> None:
         """Anything that has no other limit, such as trying a token that came by mail."""

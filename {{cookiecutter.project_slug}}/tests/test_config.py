@@ -191,7 +191,7 @@ def test_a_limit_is_an_amount_in_a_time(monkeypatch: pytest.MonkeyPatch, value: 
     assert settings(monkeypatch, RATE_LIMIT_LOGIN=value).rate_limit_login == value
 
 
-@pytest.mark.parametrize("name", ["LOGIN", "REGISTER", "FORGOT_PASSWORD", "REFRESH", "PER_ADDRESS"])
+@pytest.mark.parametrize("name", ["LOGIN", "REGISTER", "MAIL", "REFRESH", "PER_ADDRESS"])
 @pytest.mark.parametrize("value", ["often", "10", "0/minute", "-1/minute", "10/fortnight", "10/minute; 100/hour"])
 def test_what_is_no_limit_is_refused(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     message = complaint(monkeypatch, **{f"RATE_LIMIT_{name}": value})

@@ -18,7 +18,7 @@ ATTACKER, VICTIM = "203.0.113.9", "198.51.100.7"
 GUESS = "a guess"
 
 Limit = Callable[..., Throttling]
-HIGH = dict.fromkeys(("login", "register", "forgot_password", "refresh", "per_address"), "1000/day")
+HIGH = dict.fromkeys(("login", "register", "mail", "refresh", "per_address"), "1000/day")
 
 
 @pytest.fixture
@@ -166,13 +166,13 @@ async def test_refused_guesses_at_one_account_leave_the_neighbours_alone(app: Fa
 
 
 async def test_mail_to_an_account_is_limited_wherever_it_is_asked_for(limit: Limit) -> None:
-    throttling = limit(forgot_password="3/day", per_address="4/day")
+    throttling = limit(mail="3/day", per_address="4/day")
     for number, email in enumerate(("ada@example.com", "ADA@example.com", "Ada@Example.com")):
-        await throttling.of(f"203.0.113.{number}").forgot_password(email)
+        await throttling.of(f"203.0.113.{number}").mail_to(email)
     for address in (ATTACKER, VICTIM):
         with pytest.raises(TooManyRequests):
-            await throttling.of(address).forgot_password("ada@example.com")
-        await throttling.of(address).forgot_password("eve@example.com")
+            await throttling.of(address).mail_to("ada@example.com")
+        await throttling.of(address).mail_to("eve@example.com")
     await throttling.of(VICTIM).attempt()
     await throttling.of(VICTIM).attempt()
     with pytest.raises(TooManyRequests):
@@ -183,3 +183,50 @@ async def test_it_can_be_turned_off(limit: Limit, app: FastAPI) -> None:
     limit(enabled=False, login="1/day", per_address="1/day")
     async with at(ATTACKER, app) as client:
         assert [await guess(client) for _ in range(3)] == [401] * 3
+
+
+async def test_nobody_is_flooded_with_mail_whoever_asks_for_it(app: FastAPI, people: People, limit: Limit) -> None:
+    """A forgotten password, a verification, a new address and an invitation are all mails to somebody."""
+    ada = await people.join(email="ada@example.com")
+    invitation = await people.invite(ada)
+    limit(mail="1/day")
+    asked: list[tuple[str, str, dict[str, str] | None]] = [
+        ("POST", "/auth/forgot-password", {"email": "ada@example.com"}),
+        ("POST", "/auth/resend-verification", None),
+        ("PATCH", "/users/me", {"email": "eve@example.com", "current_password": PASSWORD}),
+        ("POST", f"/workspaces/{ada.workspace_id}/invitations", {"email": "eve@example.com", "role": "viewer"}),
+        ("POST", f"/workspaces/{ada.workspace_id}/invitations/{invitation.id}/resend", None),
+        ("POST", f"/workspaces/{ada.workspace_id}/invitations/{invitation.id}/resend", None),
+    ]
+    statuses = [(await ada.client.request(method, path, json=body)).status_code for method, path, body in asked]
+    assert statuses == [202, 429, 200, 429, 202, 429]
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/auth/verify-email", {"token": "a guess"}),
+        ("/auth/reset-password", {"token": "a guess", "password": PASSWORD}),
+        ("/invitations/accept", {"token": "a guess"}),
+    ],
+)
+async def test_tokens_are_not_guessed_for_ever(app: FastAPI, limit: Limit, path: str, body: dict[str, str]) -> None:
+    limit(per_address="2/day")
+    async with at(ATTACKER, app) as attacker:
+        assert [(await attacker.post(path, json=body)).status_code for _ in range(3)] == [401, 401, 429]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", "/users/me/password", {"current_password": GUESS, "new_password": PASSWORD}),
+        ("PATCH", "/users/me", {"email": "eve@example.com", "current_password": GUESS}),
+        ("DELETE", "/users/me", {"password": GUESS}),
+    ],
+)
+async def test_a_stolen_token_is_no_way_to_guess_the_password(
+    people: People, limit: Limit, method: str, path: str, body: dict[str, str]
+) -> None:
+    ada = await people.join()
+    limit(login="2/day")
+    assert [(await ada.client.request(method, path, json=body)).status_code for _ in range(3)] == [403, 403, 429]

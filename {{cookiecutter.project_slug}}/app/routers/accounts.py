@@ -29,7 +29,7 @@ async def verify_email(data: EmailVerification, throttle: ClientThrottle, proofs
 )
 async def resend_verification(user: CurrentUser, throttle: ClientThrottle, proofs: EmailProofs) -> Notice:
     """Get another mail to verify your address. The token in the one before is good for nothing then."""
-    await throttle.forgot_password(user.email)
+    await throttle.mail_to(user.email)
     await proofs.resend_verification(user)
     return Notice(detail="A mail with a token is on its way to your address")
 
@@ -39,7 +39,7 @@ async def resend_verification(user: CurrentUser, throttle: ClientThrottle, proof
 )
 async def forgot_password(data: ForgottenPassword, throttle: ClientThrottle, proofs: EmailProofs) -> Notice:
     """Get a mail with a token to set another password. The answer does not tell whether the address has an account."""
-    await throttle.forgot_password(data.email)
+    await throttle.mail_to(data.email)
     await proofs.forgot_password(data.email)
     return Notice(detail="If this address has an account, a mail with a token is on its way to it")
 

@@ -35,15 +35,21 @@ async def list_invitations(
     "/workspaces/{workspace_id}/invitations",
     response_model=InvitationRead,
     status_code=status.HTTP_201_CREATED,
-    responses=documented(Unauthenticated, Forbidden, NotFound, Conflict, Invalid),
+    responses=documented(Unauthenticated, Forbidden, NotFound, Conflict, Invalid, TooManyRequests),
 )
 async def create_invitation(
-    data: InvitationCreate, admin: Admin, invitations: Invitations, response: Response, _once: Once
+    data: InvitationCreate,
+    admin: Admin,
+    throttle: ClientThrottle,
+    invitations: Invitations,
+    response: Response,
+    _once: Once,
 ) -> Invitation:
     """Invite somebody by mail, as at most what you are yourself.
 
     The mail has a token for `POST /invitations/accept`.
     """
+    await throttle.mail_to(data.email)
     invitation = await invitations.invite(admin, data)
     response.headers["Location"] = f"/workspaces/{admin.workspace_id}/invitations/{invitation.id}"
     return invitation
@@ -77,10 +83,13 @@ async def revoke_invitation(invitation_id: Id, admin: Admin, invitations: Invita
     "/workspaces/{workspace_id}/invitations/{invitation_id}/resend",
     status_code=status.HTTP_202_ACCEPTED,
     response_class=Response,
-    responses=documented(Unauthenticated, Forbidden, NotFound, Invalid),
+    responses=documented(Unauthenticated, Forbidden, NotFound, Invalid, TooManyRequests),
 )
-async def resend_invitation(invitation_id: Id, admin: Admin, invitations: Invitations) -> None:
+async def resend_invitation(
+    invitation_id: Id, admin: Admin, throttle: ClientThrottle, invitations: Invitations
+) -> None:
     """Send another mail with a new token. The one before it is worth nothing from now on."""
+    await throttle.mail_to(f"invitation {invitation_id}")
     await invitations.resend(admin, invitation_id)
 
 

@@ -28,6 +28,8 @@ async def update_me(data: UserUpdate, user: CurrentUser, throttle: ClientThrottl
     """
     if data.current_password is not None:
         await throttle.log_in(user.username)
+    if data.email is not None:
+        await throttle.mail_to(data.email)
     return await account.update(user, data)
 
 
