@@ -5,8 +5,9 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 def _document_text(schema: dict[str, Any]) -> None:
     for field in schema.get("properties", {}).values():
-        if field.get("type") == "string" and not field.keys() & {"pattern", "format", "enum", "const"}:
-            field["pattern"] = r"^[^\x00]*$"
+        for variant in field.get("anyOf", [field]):  # a string, or a string or null
+            if variant.get("type") == "string" and not variant.keys() & {"pattern", "format", "enum", "const"}:
+                variant["pattern"] = r"^[^\x00]*$"
 
 
 # The default of every field of a `Patch`: not there, which is something other than null.
