@@ -5,7 +5,7 @@ import logging
 import os
 import secrets
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from contextlib import ExitStack
 
 import httpx
@@ -63,6 +63,23 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 
 _template = pytest.StashKey[str]()
+_loop = pytest.StashKey[asyncio.AbstractEventLoop]()
+
+
+@pytest.fixture(scope="session", autouse=True)
+async def event_loop_is_known(request: pytest.FixtureRequest) -> None:  # for the hook below
+    request.config.stash[_loop] = asyncio.get_running_loop()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
+    """Show where each task stands when a test has hung: the stack that interrupts it ends in the event loop."""
+    try:
+        return (yield)
+    except pytest.fail.Exception:
+        for task in asyncio.all_tasks(pyfuncitem.config.stash[_loop]):
+            task.print_stack()
+        raise
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -83,6 +83,16 @@ class Server:
             return True
         return False
 
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Let it do nothing while the block runs; what arrives meanwhile waits for it."""
+        process = psutil.Process(self.process.pid)
+        process.suspend()
+        try:
+            yield
+        finally:
+            process.resume()
+
     def connect(self) -> socket.socket:
         """A bare connection, for what no proper client does."""
         parts = urlsplit(self.url)

@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx
-import psutil
 import pytest
 from pydantic import SecretStr
 
@@ -134,14 +133,10 @@ async def test_robustness_35_connections_that_the_database_has_ended_fail_no_req
         pass  # from now on every connection is open, and idle
     reads = [Bare(server, ada, "GET", f"/articles/{article}") for _ in range(POOL_SIZE)]
     writes = [Bare(server, ada, "POST", "/articles", **ARTICLE) for _ in range(POOL_SIZE)]
-    process = psutil.Process(server.process.pid)
-    process.suspend()  # so that it learns of the end no sooner than of the requests
-    try:
+    with server.paused():  # so that it learns of the end no sooner than of the requests
         assert await watch.terminate() == POOL_SIZE
         for request in reads + writes:
             request.send()
-    finally:
-        process.resume()
     statuses = [await asyncio.to_thread(request.status) for request in reads + writes]
     assert statuses == [200] * len(reads) + [201] * len(writes)
 

@@ -1,11 +1,12 @@
 """Passwords: argon2id for new ones; bcrypt hashes of an older system are verified and replaced at login."""
 
+import asyncio
 import os
-from functools import lru_cache, partial
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
-from anyio import CapacityLimiter, to_thread
 from passlib.context import CryptContext
 
 # OWASP's password storage cheat sheet: argon2id with 19 MiB, two passes, one lane.
@@ -21,10 +22,19 @@ _context: Final = CryptContext(
 _COMMON: Final = frozenset(Path(__file__).with_name("common_passwords.txt").read_text(encoding="ascii").split())
 
 
+# Each takes 19 MiB.
+_MOST_AT_ONCE: Final = 8
+
+
 @lru_cache
-def _hashers() -> CapacityLimiter:
-    """As many hashes at once as there are CPUs: more only fill the memory and starve the event loop."""
-    return CapacityLimiter(os.cpu_count() or 1)
+def _hashers() -> ThreadPoolExecutor:
+    """As many hashes at once as there are CPUs: more only fill the memory and starve the event loop.
+
+    Threads that do nothing else, because the C library keeps the memory of a hash for the thread that made it: spread
+    over all the threads of the process, that is many times as much.
+    """
+    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return ThreadPoolExecutor(max_workers=min(cpus, _MOST_AT_ONCE), thread_name_prefix="hash")
 
 
 @lru_cache
@@ -39,7 +49,7 @@ def is_common(password: str) -> bool:
 
 async def hash_password(password: str) -> str:
     """The hash to store. Takes some 30 ms of a CPU, in a thread."""
-    return await to_thread.run_sync(_context.hash, password, limiter=_hashers())
+    return str(await asyncio.get_running_loop().run_in_executor(_hashers(), _context.hash, password))
 
 
 async def verify_password(password: str, hashed: str | None) -> tuple[bool, str | None]:
@@ -48,7 +58,7 @@ async def verify_password(password: str, hashed: str | None) -> tuple[bool, str 
     With `None`, for a user who does not exist, it takes as long as otherwise and says no:
     the time of an answer must not tell who has an account.
     """
-    return await to_thread.run_sync(partial(_verify, password, hashed), limiter=_hashers())
+    return await asyncio.get_running_loop().run_in_executor(_hashers(), _verify, password, hashed)
 
 
 def _verify(password: str, hashed: str | None) -> tuple[bool, str | None]:

@@ -82,15 +82,19 @@ class AccountService:
             await self._uow.keep()
             raise login_refused(self._settings)
         if replacement is not None:
-            return await self._replace_hash(user, replacement)
+            return await self._replace_hash(user, password, replacement)
         return user
 
     def _may_enter(self, user: User) -> bool:
         return user.email_verified_at is not None or not self._settings.registration_by_mail
 
-    async def _replace_hash(self, user: User, hashed: str) -> User:
+    async def _replace_hash(self, user: User, password: str, hashed: str) -> User:
         accounts = Repository(User, self._uow.session)
         current = await accounts.one_or_none(users.with_id(user.id), for_update=True)
-        if current is None or current.hashed_password != user.hashed_password:  # changed meanwhile
+        if current is None:
             return user
-        return await accounts.update(current, {"hashed_password": hashed})
+        if current.hashed_password == user.hashed_password:
+            return await accounts.update(current, {"hashed_password": hashed})
+        # Changed meanwhile: by another login that replaced it too, or because the password is another one now.
+        valid, _ = await verify_password(password, current.hashed_password)
+        return current if valid else user
