@@ -26,6 +26,9 @@ Row = TypeVar("Row")
 Columns = TypeVarTuple("Columns")
 AfterCommit = Callable[[], Awaitable[None]]
 
+# Seconds. A server that was out of reach is found again soon after: who still waits for the old one does not wait long.
+CONNECT_TIMEOUT = 3.0
+
 log = structlog.get_logger(__name__)
 
 
@@ -198,7 +201,7 @@ def create_engine(settings: Settings) -> AsyncEngine:
 
     async def connect() -> asyncpg.Connection:
         with connecting():
-            return await asyncpg.connect(settings.dsn, server_settings={"timezone": "UTC"})
+            return await asyncpg.connect(settings.dsn, timeout=CONNECT_TIMEOUT, server_settings={"timezone": "UTC"})
 
     engine = create_async_engine(
         "postgresql+asyncpg://",

@@ -42,7 +42,8 @@ IN_TESTS = {
     "registration_by_mail": False,
 }
 
-logging.getLogger("alembic").setLevel(logging.WARNING)  # each run makes the template: no news
+for talkative in ("alembic", "httpx"):  # each run makes the template, each test requests: no news
+    logging.getLogger(talkative).setLevel(logging.WARNING)
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:

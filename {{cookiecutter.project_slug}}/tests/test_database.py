@@ -2,15 +2,17 @@
 
 import asyncio
 import re
+import socket
 from pathlib import Path
 
 import pytest
 from fastapi import FastAPI
+from pydantic import SecretStr
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import DBAPIError
 
-from app.config import ROOT
-from app.database import Database, UnitOfWork
+from app.config import ROOT, Settings
+from app.database import Database, UnitOfWork, open_database
 from app.errors import Conflict, Error, Invalid, Unavailable
 from app.models.article import Article
 from app.models.user import User
@@ -186,6 +188,16 @@ class TestTranslatedErrors:
             async with own_database.unit_of_work() as uow:
                 await uow.session.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
         assert await count(own_database) == 0, "the next one gets a new connection"
+
+    async def test_a_server_that_says_nothing_is_unavailable(
+        self, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("app.database.CONNECT_TIMEOUT", 0.1)
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            url = SecretStr(f"postgresql://ada:secret@127.0.0.1:{silent.getsockname()[1]}/blog")
+            async with open_database(settings.model_copy(update={"database_url": url})) as database:
+                with pytest.raises(Unavailable):
+                    await count(database)
 
 
 async def test_a_change_waits_for_the_one_before_it_and_sees_it(own_database: Database, own_people: People) -> None:
