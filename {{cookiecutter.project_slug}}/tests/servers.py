@@ -23,7 +23,7 @@ from tests.people import PASSWORD
 from tools.embedded_postgres import new_database_url
 from tools.postgres_cluster import Address, Cluster
 
-PATIENCE = 20.0  # seconds, for what takes a fraction of one on a machine that is not busy
+PATIENCE = 30.0  # seconds, for what takes a fraction of one on a machine that is not busy
 POOL_SIZE = 15
 
 # Whatever .env says. Development, because its logs are for people, who read them when a test fails.
