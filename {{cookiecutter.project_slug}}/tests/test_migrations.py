@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
+import asyncpg
 import pytest
 from alembic import command
 from alembic.config import Config
@@ -124,12 +125,19 @@ async def test_robustness_44_a_migration_does_not_wait_for_a_table_forever(
     assert await catalogue(migrated)
 
 
-async def test_sql_for_those_who_run_it_by_hand(empty: str, for_database: Callable[[str], Config]) -> None:
+async def test_sql_for_those_who_run_it_by_hand(
+    empty: str, migrated: str, for_database: Callable[[str], Config]
+) -> None:
     alembic, sql = for_database(empty), io.StringIO()
     alembic.output_buffer = sql
     await asyncio.to_thread(command.upgrade, alembic, "head", sql=True)
-    assert "CREATE TABLE articles" in sql.getvalue()
-    assert await catalogue(empty) == []
+    assert await catalogue(empty) == [], "nothing is done, only written"
+    connection = await connect(empty)
+    await connection.execute(sql.getvalue())
+    with pytest.raises(asyncpg.InsufficientPrivilegeError, match="audit_events is append-only"):
+        await connection.execute("DELETE FROM audit_events")
+    await connection.close()
+    assert await catalogue(empty) == await catalogue(migrated)
 
 
 @pytest.mark.parametrize(

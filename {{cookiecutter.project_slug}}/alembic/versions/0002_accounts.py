@@ -3,10 +3,10 @@
 Sessions, workspaces with their members and invitations, one-time tokens, the outbox, the audit log and idempotency
 keys. Every user who is there already gets a workspace of his own, which his articles move into.
 
-On a live database: new tables, and columns that are added without rewriting a table. Only the articles are locked, for
-as long as it takes to give each its workspace: some seconds for a million. The version of the application before this
-one cannot write articles afterwards, because a workspace is demanded of them: stop it first. Going back drops the new
-tables with all that they hold; users and articles stay.
+On a live database: new tables, and columns that are added without rewriting a table. But users and articles are locked,
+reading included, for as long as it takes to give each article its workspace: some seconds for a million. The version of
+the application before this one cannot write articles afterwards, because a workspace is demanded of them: stop it
+first. Going back drops the new tables with all that they hold; users and articles stay.
 
 Revision: 0002
 Follows: 0001
@@ -30,7 +30,7 @@ PURPOSES = ("verify_email", "change_email", "reset_password")
 REFUSE_CHANGES = """
 CREATE FUNCTION refuse_changes() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    RAISE EXCEPTION '% is append-only', TG_TABLE_NAME USING ERRCODE = 'insufficient_privilege';
+    RAISE EXCEPTION USING MESSAGE = TG_TABLE_NAME || ' is append-only', ERRCODE = 'insufficient_privilege';
 END $$
 """
 
@@ -64,17 +64,17 @@ def create_workspaces() -> None:
         sa.Column("workspace_id", sa.BigInteger(), nullable=False),
         sa.Column("email", sa.String(255), nullable=False),
         sa.Column("role", sa.String(20), nullable=False),
-        sa.Column("invited_by_id", sa.BigInteger()),
+        sa.Column("invited_by_id", sa.BigInteger(), nullable=False),
         sa.Column("token_hash", sa.LargeBinary()),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
         *timestamps(),
         sa.CheckConstraint(sa.column("role").in_(ROLES), name="role"),
         sa.ForeignKeyConstraint(["workspace_id"], ["workspaces.id"], ondelete="CASCADE"),
-        # A member who leaves stays in no invitation, the invitation itself stays.
+        # What somebody has offered who is not there any more is no offer.
         sa.ForeignKeyConstraint(
             ["workspace_id", "invited_by_id"],
             ["memberships.workspace_id", "memberships.user_id"],
-            ondelete="SET NULL (invited_by_id)",
+            ondelete="CASCADE",
         ),
         sa.UniqueConstraint("token_hash"),
     )

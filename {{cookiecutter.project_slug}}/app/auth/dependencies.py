@@ -11,6 +11,7 @@ from sqlalchemy import select
 from app.auth.cookies import Cookies
 from app.auth.membership import Member, demand
 from app.auth.tokens import read_access_token
+from app.config import Settings
 from app.database import Reader, UnitOfWork
 from app.dependencies import AppSettings, Id, Reads, Uow
 from app.errors import Forbidden, NotFound, Unauthenticated
@@ -48,13 +49,22 @@ async def get_optional_caller(
     reader: Reads,
     _: Annotated[str | None, Depends(_cookie)],
 ) -> Caller | None:
-    """The caller, or nobody when there is no token. A token that is not valid is an error all the same.
-
-    One query, which says too whether the session still lives: so a logout works at once.
+    """The caller, or nobody when there is no token. A token that is not valid is an error all the same, unless it is
+    a cookie: a browser sends it until it expires, to public pages too, and no script could take it away.
     """
     token = bearer or cookies.access
     if token is None:
         return None
+    try:
+        return await _find_caller(token, settings, reader)
+    except Unauthenticated:
+        if bearer:
+            raise
+        return None
+
+
+async def _find_caller(token: str, settings: Settings, reader: Reader) -> Caller:
+    """One query, which says too whether the session still lives: so a logout works at once."""
     said = read_access_token(token, settings)
     row = await reader.row(users.in_session(said.user_id, said.session_id))
     if row is None:

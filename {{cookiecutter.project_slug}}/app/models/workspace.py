@@ -44,18 +44,18 @@ class Invitation(Timestamped, Base):
     workspace_id: Mapped[int] = mapped_column(ForeignKey("workspaces.id", ondelete="CASCADE"))
     email: Mapped[str] = mapped_column(String(255))
     role: Mapped[Role] = mapped_column(text_enum(Role, "role"))
-    invited_by_id: Mapped[int | None] = mapped_column(BigInteger)
+    invited_by_id: Mapped[int] = mapped_column(BigInteger)
     # Made when the mail is sent: until then there is nothing to accept.
     token_hash: Mapped[bytes | None] = mapped_column(LargeBinary, unique=True)
     expires_at: Mapped[datetime]
 
     __table_args__ = (
         Index("uq_invitations_email", workspace_id, func.lower(email), unique=True),
-        # Whoever invites is a member of that very workspace, as long as he is one.
+        # Whoever invites is a member of that very workspace. When he is not any more, the invitation goes with him.
         ForeignKeyConstraint(
             ["workspace_id", "invited_by_id"],
             ["memberships.workspace_id", "memberships.user_id"],
-            ondelete="SET NULL (invited_by_id)",
+            ondelete="CASCADE",
         ),
         Index(None, workspace_id, invited_by_id),
     )

@@ -1,7 +1,5 @@
 """Statements for sessions and their refresh tokens."""
 
-from datetime import timedelta
-
 from sqlalchemy import Delete, Select, delete, func, select, update
 from sqlalchemy.sql.dml import ReturningDelete, ReturningUpdate
 
@@ -18,7 +16,7 @@ def of_token(token_hash: bytes) -> Select[UserSession]:
     )
 
 
-def to_continue(token_hash: bytes, idle: timedelta) -> Select[UserSession]:
+def to_continue(token_hash: bytes) -> Select[UserSession]:
     """The same while it lives, locked.
 
     Whoever uses a token or ends its session locks the session first: two who lock in different orders wait for each
@@ -27,8 +25,7 @@ def to_continue(token_hash: bytes, idle: timedelta) -> Select[UserSession]:
     return (
         of_token(token_hash)
         .join(User, User.id == UserSession.user_id)
-        .where(UserSession.expires_at > func.now(), UserSession.last_used_at > func.now() - idle)
-        .where(User.disabled_at.is_(None))
+        .where(UserSession.expires_at > func.now(), User.disabled_at.is_(None))
         .with_for_update(of=UserSession)
     )
 

@@ -107,10 +107,10 @@ async def log_out(
     refresh_token: Annotated[str | None, Form(description="Without cookies")] = None,
 ) -> None:
     """End the session of the refresh token, or else the one that asks. If that is over already, all is well."""
-    if refresh_token:
-        await sessions.log_out(None, refresh_token)
+    if refresh_token or bearer:
+        await sessions.log_out(None if refresh_token else bearer, refresh_token)
         return
-    await sessions.log_out(bearer or cookies.access, cookies.refresh)
+    await sessions.log_out(cookies.access, cookies.refresh)
     cookies.clear()
 
 

@@ -25,12 +25,12 @@ class InvitationAccept(Input):
 
 
 class InvitationRead(Output):
-    """An invitation that has not been accepted yet. Whoever has sent it is not named after he has left."""
+    """An invitation that has not been accepted yet. It ends when whoever has sent it leaves."""
 
     id: int
     email: str
     role: Role
-    invited_by_id: int | None
+    invited_by_id: int
     created_at: datetime
     expires_at: datetime
 

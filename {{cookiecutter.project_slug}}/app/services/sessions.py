@@ -56,7 +56,7 @@ class SessionService:
             user_id=user.id,
             address=origin.address,
             user_agent=origin.user_agent[:MAX_USER_AGENT],
-            expires_at=datetime.now(UTC) + timedelta(days=self._settings.session_max_days),
+            expires_at=self._end_of(datetime.now(UTC)),
         )
         await Repository(UserSession, self._uow.session).add(session)
         await self._audit.record("login", actor_id=user.id, session_id=session.id)
@@ -69,9 +69,8 @@ class SessionService:
         session ends, and that lasts although an error is the answer. Raises `Unauthenticated` for every token that is
         not the newest of a living session.
         """
-        idle = timedelta(days=self._settings.session_idle_days)
         repository = Repository(UserSession, self._uow.session)
-        session = await repository.one_or_none(sessions.to_continue(digest(token), idle))
+        session = await repository.one_or_none(sessions.to_continue(digest(token)))
         if session is None:
             raise Unauthenticated("The token is not valid")
         if await self._uow.session.scalar(sessions.use(digest(token))) is None:
@@ -79,8 +78,8 @@ class SessionService:
             await self._audit.record("refresh_token_reused", actor_id=session.user_id, session_id=session.id)
             await self._uow.keep()
             raise Unauthenticated("The token is not valid")
-        seen = {"last_used_at": func.clock_timestamp(), "address": self._audit.origin.address}
-        await repository.update(session, seen)
+        used = {"last_used_at": func.clock_timestamp(), "expires_at": self._end_of(session.created_at)}
+        await repository.update(session, used | {"address": self._audit.origin.address})
         return await self._continue(session)
 
     async def log_out(self, access_token: str | None, refresh_token: str | None) -> None:
@@ -109,6 +108,11 @@ class SessionService:
         """End every session of the user."""
         await self._uow.session.execute(sessions.end_all(user_id))
         await self._audit.record("sessions_ended", actor_id=user_id, reason=reason)
+
+    def _end_of(self, opened_at: datetime) -> datetime:
+        """When a session that is used now ends, if it is not used again."""
+        idle = datetime.now(UTC) + timedelta(days=self._settings.session_idle_days)
+        return min(idle, opened_at + timedelta(days=self._settings.session_max_days))
 
     async def _continue(self, session: UserSession) -> Tokens:
         refresh = new_token()

@@ -197,7 +197,7 @@ class TestDisable:
         form = {"username": "ada", "password": PASSWORD, "scope": "offline_access"}
         tokens = (await ada.client.post("/auth/login", data=form)).json()
         async with own_people.database.unit_of_work() as uow:
-            session = (await uow.session.scalars(to_continue(digest(tokens["refresh_token"]), timedelta(days=1)))).one()
+            session = (await uow.session.scalars(to_continue(digest(tokens["refresh_token"])))).one()
             disable = root.client.patch(f"/admin/users/{ada.user.id}", json={"disabled": True})
             disabling = asyncio.create_task(disable)
             await until_somebody_waits(own_people.database)

@@ -67,6 +67,14 @@ class TestCookies:
         assert not browser.cookies
         assert (await browser.get("/users/me")).status_code == 401
 
+    async def test_of_a_session_that_was_ended_elsewhere_do_not_close_what_is_public(
+        self, browser: httpx.AsyncClient
+    ) -> None:
+        headers = {"Authorization": f"Bearer {browser.cookies['access_token']}"}
+        await browser.post("/auth/logout", headers=headers)
+        assert (await browser.get("/users/me")).status_code == 401
+        assert (await browser.get("/articles")).status_code == 200
+
     async def test_of_which_one_has_expired_still_log_out(self, browser: httpx.AsyncClient) -> None:
         refresh_token = browser.cookies["refresh_token"]
         browser.cookies.delete("access_token")
@@ -133,6 +141,16 @@ class TestOfflineAccess:
         assert second["refresh_token"] != first["refresh_token"]
         assert await me(client, second["access_token"]) == 200
 
+    async def test_a_bearer_logs_out_its_own_session_and_leaves_the_cookies_beside_it(
+        self, browser: httpx.AsyncClient
+    ) -> None:
+        tokens = await offline(browser)
+        headers = {"Authorization": f"Bearer {tokens['access_token']}"}
+        response = await browser.post("/auth/logout", headers=headers)
+        assert "set-cookie" not in response.headers
+        assert (await browser.get("/users/me")).status_code == 200
+        assert await me(browser, tokens["access_token"]) == 401
+
     async def test_is_ended_by_its_token_and_not_by_the_cookies_beside_it(self, browser: httpx.AsyncClient) -> None:
         tokens = await offline(browser)
         await browser.post("/auth/logout", data={"refresh_token": tokens["refresh_token"]})
@@ -191,8 +209,9 @@ class TestRefresh:
         self, client: httpx.AsyncClient, people: People, database: Database
     ) -> None:
         await people.join(username="ada")
-        tokens = (await refresh(client, (await offline(client))["refresh_token"])).json()
-        await pass_days(database, UserSession.expires_at, 91)
+        tokens = await offline(client)
+        await pass_days(database, UserSession.created_at, 90)
+        tokens = (await refresh(client, tokens["refresh_token"])).json()
         assert (await refresh(client, tokens["refresh_token"])).status_code == 401
         assert await me(client, tokens["access_token"]) == 401
         assert await sessions_of(database) == 1, "nothing was stolen: it has just come to its end"
@@ -202,10 +221,12 @@ class TestRefresh:
     ) -> None:
         await people.join(username="ada")
         tokens = await offline(client)
-        await pass_days(database, UserSession.last_used_at, 13)
-        tokens = (await refresh(client, tokens["refresh_token"])).json()
-        await pass_days(database, UserSession.last_used_at, 15)
+        for _ in range(3):
+            await pass_days(database, UserSession.expires_at, 13)
+            tokens = (await refresh(client, tokens["refresh_token"])).json()
+        await pass_days(database, UserSession.expires_at, 15)
         assert (await refresh(client, tokens["refresh_token"])).status_code == 401
+        assert await me(client, tokens["access_token"]) == 401
 
     async def test_robustness_18_no_token_is_stored(
         self, client: httpx.AsyncClient, people: People, database: Database
