@@ -64,6 +64,7 @@ class Settings(BaseSettings):
     rate_limit_login: Limit = "10/minute"
     rate_limit_register: Limit = "10/hour"
     rate_limit_mail: Limit = "5/hour"
+    rate_limit_invitations: Limit = "50/day"
     rate_limit_refresh: Limit = "60/minute"
     rate_limit_per_address: Limit = "100/minute"
     redis_url: RedisUrl | None = None

@@ -46,7 +46,7 @@ class UnitOfWork:
         self._after_commit: list[AfterCommit] = []
 
     def after_commit(self, callback: AfterCommit) -> None:
-        """Call this once the data are safe: mail, messages, whatever cannot be rolled back.
+        """Call this once the data are safe: for a message to another system, or whatever else cannot be rolled back.
 
         A callback that fails is logged and does not turn the committed work into an error. None is left out because
         the request is cancelled; so they should not take long.

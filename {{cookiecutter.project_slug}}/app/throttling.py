@@ -29,6 +29,7 @@ class Throttling:
             "login": parse(settings.rate_limit_login),
             "register": parse(settings.rate_limit_register),
             "mail": parse(settings.rate_limit_mail),
+            "invitations": parse(settings.rate_limit_invitations),
             "refresh": parse(settings.rate_limit_refresh),
             "per_address": parse(settings.rate_limit_per_address),
         }
@@ -74,6 +75,11 @@ class Throttle:
         await self._count("login", _folded(login), self._network)
         await self.attempt()
 
+    async def prove(self, user_id: int) -> None:
+        """The password once more, from somebody who is logged in, by whatever name."""
+        await self._count("login", f"user {user_id}", self._network)
+        await self.attempt()
+
     async def register(self) -> None:
         """An account to be made."""
         await self._count("register", self._network)
@@ -83,6 +89,11 @@ class Throttle:
         """A session to be continued. Which one is not known before the database is asked, so the address counts."""
         await self._count("refresh", self._network)
         await self.attempt()
+
+    async def invite(self, inviter_id: int, recipient: str) -> None:
+        """A mail to somebody who has not asked for it."""
+        await self._count("invitations", str(inviter_id))
+        await self.mail_to(recipient)
 
     async def mail_to(self, recipient: str) -> None:
         """A mail that somebody else asks for. All clients count together, because mail bombs come from everywhere."""

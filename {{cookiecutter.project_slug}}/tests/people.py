@@ -63,7 +63,12 @@ class People:
 
     async def join(self, workspace: int | None = None, role: Role = Role.member, **fields: Any) -> Person:
         """A new account, logged in, in a workspace of its own, or in this one. Its password is `PASSWORD`."""
-        defaults = {"email": fake.unique.email(), "username": fake.unique.user_name(), "hashed_password": HASH}
+        defaults = {
+            "email": fake.unique.email(),
+            "username": fake.unique.user_name(),
+            "hashed_password": HASH,
+            "email_verified_at": datetime.now(UTC),
+        }
         async with self.database.unit_of_work() as uow:
             user = await Repository(User, uow.session).add(User(**defaults | fields))
             workspaces = WorkspaceService(uow, self._settings, AuditLog(uow, Origin()))

@@ -40,7 +40,7 @@ ACCESS = {
     "GET /auth/sessions": KNOWN,
     "DELETE /auth/sessions/{session_id}": NOBODYS_BUT_HIS,
     "POST /auth/verify-email": BY_PROOF,
-    "POST /auth/resend-verification": KNOWN,
+    "POST /auth/resend-verification": "401 409 409 409 409 409",  # they have nothing left to verify
     "POST /auth/forgot-password": PUBLIC,
     "POST /auth/reset-password": BY_PROOF,
     "GET /users/me": KNOWN,

@@ -46,7 +46,7 @@ async def test_a_request_is_one_line_of_json(
 async def test_robustness_32_no_password_and_no_token(
     production: FastAPI, people: People, letters: Letters, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    ada = await people.join(username="ada")
+    ada = await people.join(email_verified_at=None, username="ada")
     production.state.database = people.database
     logs.configure(production.state.settings)
     secrets = [PASSWORD, "wrong password", "new password"]

@@ -21,7 +21,11 @@ from tests.people import People, Person
 
 async def invite(database: Database, host: Person, email: str = ADDRESS) -> Invitation:
     invitation = Invitation(
-        workspace_id=host.workspace_id, email=email, role=Role.member, expires_at=datetime.now(UTC) + timedelta(days=1)
+        workspace_id=host.workspace_id,
+        invited_by_id=host.user.id,
+        email=email,
+        role=Role.member,
+        expires_at=datetime.now(UTC) + timedelta(days=1),
     )
     async with database.unit_of_work() as uow:
         await Repository(Invitation, uow.session).add(invitation)
@@ -39,7 +43,7 @@ class TestWhatIsSent:
     async def test_a_token_arrives_and_is_good_once(
         self, database: Database, people: People, letters: Letters, kind: Kind, recipient: str
     ) -> None:
-        ada = await people.join(email=ADDRESS)
+        ada = await people.join(email_verified_at=None, email=ADDRESS)
         user_id = None if kind == "reset_password" else ada.user.id
         await put(database, kind, recipient, user_id=user_id)
         (letter,) = await letters()
@@ -55,7 +59,7 @@ class TestWhatIsSent:
     async def test_an_invitation_arrives_and_can_be_accepted_from_then_on(
         self, database: Database, people: People, letters: Letters, settings: Settings
     ) -> None:
-        host = await people.join(username="host")
+        host = await people.join(email_verified_at=None, username="host")
         invitation = await invite(database, host)
         (letter,) = await letters()
         assert letter.to == ADDRESS
@@ -69,7 +73,7 @@ class TestWhatIsSent:
 
     @pytest.mark.parametrize("kind", ["email_changed", "password_changed", "account_exists"])
     async def test_a_notice_arrives(self, database: Database, people: People, letters: Letters, kind: Kind) -> None:
-        ada = await people.join(email="new@example.com")
+        ada = await people.join(email_verified_at=None, email="new@example.com")
         await put(database, kind, user_id=ada.user.id, new_email="new@example.com")
         (letter,) = await letters()
         assert (letter.to, letter.token) == (ADDRESS, None)
@@ -85,7 +89,7 @@ class TestWhatIsSent:
     async def test_an_address_is_verified_as_it_is_now(
         self, database: Database, people: People, letters: Letters
     ) -> None:
-        ada = await people.join(email=ADDRESS)
+        ada = await people.join(email_verified_at=None, email=ADDRESS)
         await put(database, "verify_email", ADDRESS, user_id=ada.user.id)
         async with database.unit_of_work() as uow:
             await uow.session.execute(update(User).where(User.id == ada.user.id).values(email="new@example.com"))
@@ -96,7 +100,7 @@ class TestWhatIsSent:
         self, database: Database, people: People, letters: Letters
     ) -> None:
         """What looks alike to lower(), such as U+212A for K, may be somebody else's domain."""
-        await people.join(email="ada@kiosk.example.com")
+        await people.join(email_verified_at=None, email="ada@kiosk.example.com")
         for typed in ("ADA@kiosk.example.com", "ada@\u212aiosk.example.com"):
             await put(database, "reset_password", typed)
         assert {letter.to for letter in await letters()} == {"ada@kiosk.example.com"}
@@ -107,9 +111,9 @@ class TestWhatIsSent:
         await put(database, "reset_password", "nobody@example.com")
         verified = await people.join(email_verified_at=datetime.now(UTC))
         await put(database, "verify_email", verified.user.email, user_id=verified.user.id)
-        disabled = await people.join(disabled_at=datetime.now(UTC))
+        disabled = await people.join(email_verified_at=None, disabled_at=datetime.now(UTC))
         await put(database, "reset_password", disabled.user.email)
-        gone = await people.join()
+        gone = await people.join(email_verified_at=None)
         await put(database, "verify_email", gone.user.email, user_id=gone.user.id)
         revoked = await invite(database, verified)
         async with database.unit_of_work() as uow:
@@ -135,7 +139,7 @@ async def dump(database: Database) -> str:
 async def test_robustness_18_no_token_that_was_mailed_is_in_the_database(
     database: Database, people: People, letters: Letters, mailbox: MailServer
 ) -> None:
-    ada = await people.join(email=ADDRESS)
+    ada = await people.join(email_verified_at=None, email=ADDRESS)
     await put(database, "verify_email", user_id=ada.user.id)
     await put(database, "change_email", "new@example.com", user_id=ada.user.id)
     await put(database, "reset_password")

@@ -233,7 +233,13 @@ class TestTheLoop:
                             token_hash=bytes([number]),
                             expires_at=moment,
                         ),
-                        Invitation(workspace_id=ada.workspace_id, email=ADDRESS, role=Role.member, expires_at=moment),
+                        Invitation(
+                            workspace_id=ada.workspace_id,
+                            invited_by_id=ada.user.id,
+                            email=ADDRESS,
+                            role=Role.member,
+                            expires_at=moment,
+                        ),
                         IdempotencyKey(
                             user_id=ada.user.id, key="a", fingerprint=b"", created_at=datetime.now(UTC) - age
                         ),
@@ -303,3 +309,12 @@ async def test_the_command_sends_and_ends_with_sigterm(
     assert re.search(r'"event": "mail_sent"', output.decode())
     assert [letter.to for letter in mailbox.collect()] == [ADDRESS]
     assert await outbox(own_app.state.database) == []
+
+
+async def test_a_worker_does_not_wait_for_a_message_that_another_one_takes(own_app: FastAPI) -> None:
+    database: Database = own_app.state.database
+    for recipient in ("ada@example.com", "bob@example.com"):
+        await put(database, recipient=recipient)
+    async with asyncio.timeout(10), database.unit_of_work() as one, database.unit_of_work() as other:
+        taken = [await Outbox(one).claim(), await Outbox(other).claim(), await Outbox(other).claim()]
+    assert [message and message.recipient for message in taken] == ["ada@example.com", "bob@example.com", None]

@@ -93,7 +93,12 @@ async def _bring_together(database: Database, user_ids: list[int]) -> int:
 def _person(fake: Faker, hashed: str) -> dict[str, Any]:
     first, last = fake.first_name(), fake.last_name()
     username = f"{first}.{last}{random.randint(1, 9999)}".lower()  # noqa: S311  # not a secret
-    return {"email": f"{username}@example.com", "username": username, "hashed_password": hashed}
+    return {
+        "email": f"{username}@example.com",
+        "username": username,
+        "hashed_password": hashed,
+        "email_verified_at": datetime.now(UTC),
+    }
 
 
 def _batches(count: int, workspace_id: int, author_ids: list[int]) -> Iterator[list[dict[str, Any]]]:

@@ -2,6 +2,7 @@
 and `templates/<kind>.html`.
 """
 
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -26,6 +27,7 @@ _templates: Final = Environment(
 # Lines as long as RFC 5322 allows stay as they are: a link that is folded cannot be copied from a file.
 _POLICY: Final = SMTP.clone(max_line_length=998)
 # Where a token is used: the page of the front end, and the request where there is no front end.
+_TURNING: Final = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
 _USES: Final = {
     "verify_email": ("/verify-email", "POST /auth/verify-email"),
     "change_email": ("/change-email", "POST /auth/verify-email"),
@@ -89,8 +91,14 @@ def _values(mail: Mail, settings: Settings) -> dict[str, Any]:
 
 
 def _one_line(text: str) -> str:
-    """The text without line breaks and control characters: no name adds a header, or a line that looks like ours."""
-    return " ".join("".join(max(character, " ") for character in text).split())
+    """The text without line breaks and control characters: no name adds a header, or a line that looks like ours, or
+    turns around what stands beside it.
+    """
+    return " ".join("".join(" " if _is_unfit(character) else character for character in text).split())
+
+
+def _is_unfit(character: str) -> bool:
+    return unicodedata.category(character) == "Cc" or unicodedata.bidirectional(character) in _TURNING
 
 
 def _in_words(lifetime: timedelta) -> str:

@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from sqlalchemy import Row, Select, Update, delete, func, select, update
+from sqlalchemy import Delete, Row, Select, Update, delete, func, select, update
 from sqlalchemy.orm import Bundle
 from sqlalchemy.sql.dml import ReturningDelete
 
@@ -60,6 +60,11 @@ def member_with_email(workspace_id: int, email: str) -> Select[Membership]:
         .join(User, User.id == Membership.user_id)
         .where(Membership.workspace_id == workspace_id, func.lower(User.email) == func.lower(email))
     )
+
+
+def withdraw_invitations(workspace_id: int, user_id: int) -> Delete:
+    """Delete the invitations that the user has sent."""
+    return delete(Invitation).where(Invitation.workspace_id == workspace_id, Invitation.invited_by_id == user_id)
 
 
 def locked(workspace_id: int) -> Select[Workspace]:

@@ -49,7 +49,7 @@ async def create_invitation(
 
     The mail has a token for `POST /invitations/accept`.
     """
-    await throttle.mail_to(data.email)
+    await throttle.invite(admin.user.id, data.email)
     invitation = await invitations.invite(admin, data)
     response.headers["Location"] = f"/workspaces/{admin.workspace_id}/invitations/{invitation.id}"
     return invitation
@@ -86,10 +86,10 @@ async def revoke_invitation(invitation_id: Id, admin: Admin, invitations: Invita
     responses=documented(Unauthenticated, Forbidden, NotFound, Invalid, TooManyRequests),
 )
 async def resend_invitation(
-    invitation_id: Id, admin: Admin, throttle: ClientThrottle, invitations: Invitations
+    invitation_id: Id, admin: Admin, throttle: ClientThrottle, invitations: Invitations, _once: Once
 ) -> None:
     """Send another mail with a new token. The one before it is worth nothing from now on."""
-    await throttle.mail_to(f"invitation {invitation_id}")
+    await throttle.invite(admin.user.id, f"invitation {invitation_id}")
     await invitations.resend(admin, invitation_id)
 
 
@@ -99,7 +99,7 @@ async def resend_invitation(
     responses=documented(Unauthenticated, Forbidden, Conflict, Invalid, TooManyRequests),
 )
 async def accept_invitation(
-    data: InvitationAccept, throttle: ClientThrottle, caller: OptionalCaller, joining: Joining
+    data: InvitationAccept, throttle: ClientThrottle, caller: OptionalCaller, joining: Joining, _once: Once
 ) -> Shown:
     """Join a workspace with the token from the mail.
 

@@ -6,14 +6,13 @@ from fastapi import APIRouter, Query, status
 from app.auth.dependencies import Admin, Insider, Owner
 from app.dependencies import Id, Links, Members, Reads
 from app.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated
-from app.idempotency import IdempotentRoute, Once
 from app.problems import documented
 from app.repositories.base import read_page
 from app.repositories.workspaces import MEMBER, Shown, members_of
 from app.schemas.member import MemberQuery, MemberRead, MemberUpdate, OwnershipTransfer
 from app.schemas.workspace import WorkspaceRead
 
-router = APIRouter(prefix="/workspaces/{workspace_id}", tags=["members"], route_class=IdempotentRoute)
+router = APIRouter(prefix="/workspaces/{workspace_id}", tags=["members"])
 
 
 @router.get("/members", response_model=list[MemberRead], responses=documented(Unauthenticated, NotFound, Invalid))
@@ -57,6 +56,6 @@ async def remove_member(user_id: Id, member: Insider, members: Members) -> None:
     response_model=WorkspaceRead,
     responses=documented(Unauthenticated, Forbidden, NotFound, Conflict, Invalid),
 )
-async def transfer_ownership(data: OwnershipTransfer, owner: Owner, members: Members, _once: Once) -> Shown:
+async def transfer_ownership(data: OwnershipTransfer, owner: Owner, members: Members) -> Shown:
     """Make another member owner in your place. You stay as an admin."""
     return await members.transfer(owner, data.user_id)

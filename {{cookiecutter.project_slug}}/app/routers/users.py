@@ -27,7 +27,7 @@ async def update_me(data: UserUpdate, user: CurrentUser, throttle: ClientThrottl
     It is not there at once: a mail to the new address has a token for `POST /auth/verify-email`, which changes it.
     """
     if data.current_password is not None:
-        await throttle.log_in(user.username)
+        await throttle.prove(user.id)
     if data.email is not None:
         await throttle.mail_to(data.email)
     return await account.update(user, data)
@@ -42,7 +42,7 @@ async def change_password(
     data: PasswordChange, user: CurrentUser, throttle: ClientThrottle, account: OwnAccount, cookies: Cookies
 ) -> None:
     """Set another password. You are logged out everywhere, here included, and a mail tells you of it."""
-    await throttle.log_in(user.username)
+    await throttle.prove(user.id)
     await account.change_password(user, data.current_password, data.new_password)
     cookies.clear()
 
@@ -59,6 +59,6 @@ async def delete_me(
 
     The last owner of a workspace with others in it hands over the ownership first.
     """
-    await throttle.log_in(user.username)
+    await throttle.prove(user.id)
     await account.delete(user, data.password)
     cookies.clear()

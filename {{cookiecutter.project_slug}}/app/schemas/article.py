@@ -40,5 +40,7 @@ class ArticleRead(Output):
 class ArticleQuery(PageQuery):
     """Which articles, in which order."""
 
-    published: Annotated[bool | None, Field(description="Only published ones, or only drafts of your own")] = None
+    published: Annotated[
+        bool | None, Field(description="Only published ones, or only the drafts of your workspace")
+    ] = None
     sort: Annotated[str, SortBy("created_at", "updated_at", "title", "id")] = "-created_at"

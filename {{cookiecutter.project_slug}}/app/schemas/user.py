@@ -1,13 +1,20 @@
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import EmailStr, Field, GetJsonSchemaHandler, model_validator
+from pydantic import BeforeValidator, EmailStr, Field, GetJsonSchemaHandler, model_validator
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from app.schemas.base import NOT_SENT, Input, Output, Patch
 
-Email = Annotated[EmailStr, Field(max_length=255)]
+
+def _is_an_address_alone(value: object) -> object:
+    if isinstance(value, str) and "<" in value:  # `Ada <ada@example.com>`, of which EmailStr would take the address
+        raise ValueError("must be an address without a name")
+    return value
+
+
+Email = Annotated[EmailStr, BeforeValidator(_is_an_address_alone), Field(max_length=255)]
 
 # No "@": a user name can never be mistaken for somebody's e-mail at the login, which takes either.
 Username = Annotated[str, Field(min_length=1, max_length=50, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]

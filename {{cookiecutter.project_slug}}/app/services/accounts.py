@@ -8,7 +8,7 @@ from app.repositories import users
 from app.repositories.base import Repository
 from app.schemas.user import UserCreate
 from app.services.audit import AuditLog
-from app.services.outbox import Outbox
+from app.services.outbox import Kind, Outbox
 from app.services.passwords import PasswordService
 from app.services.sessions import login_refused
 from app.services.workspaces import WorkspaceService
@@ -59,7 +59,9 @@ class AccountService:
         if holder is None:
             await Outbox(self._uow).put("verify_email", user.email, user_id=user.id)
         else:
-            await Outbox(self._uow).put("account_exists", holder.email, user_id=holder.id)
+            # Whoever has lost the first mail may register again to get another.
+            kind: Kind = "account_exists" if holder.email_verified_at else "verify_email"
+            await Outbox(self._uow).put(kind, holder.email, user_id=holder.id)
 
     async def add(self, user: User) -> None:
         """Store a new account, and make the workspace of its own. Raises `Conflict` when a name is taken."""

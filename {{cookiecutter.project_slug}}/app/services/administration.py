@@ -1,15 +1,13 @@
 from datetime import UTC, datetime
 
-from sqlalchemy import delete
-
 from app.database import UnitOfWork
 from app.errors import Conflict, NotFound, Unauthenticated
-from app.models.one_time_token import OneTimeToken
 from app.models.user import User
 from app.repositories import sessions, users
 from app.repositories.base import Repository
 from app.schemas.admin import AdminUserUpdate
 from app.services.audit import AuditLog
+from app.services.one_time_tokens import OneTimeTokens
 
 
 class Administration:
@@ -48,7 +46,7 @@ class Administration:
         """From now on nothing that the user holds opens anything: no session, no token that came by mail."""
         await self._users.update(user, {"disabled_at": datetime.now(UTC)})
         await self._uow.session.execute(sessions.end_all(user.id))
-        await self._uow.session.execute(delete(OneTimeToken).where(OneTimeToken.user_id == user.id))
+        await OneTimeTokens(self._uow).revoke(user.id)
         await self._audit.record("user_disabled", actor_id=admin.id, user_id=user.id)
 
     async def promote(self, login: str) -> User:

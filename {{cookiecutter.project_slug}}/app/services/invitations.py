@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 from app.auth.membership import Member, demand
 from app.config import Settings
 from app.database import UnitOfWork
-from app.errors import Conflict, NotFound
+from app.errors import Conflict, Forbidden, NotFound
 from app.models.workspace import Invitation, Workspace
 from app.repositories import workspaces
 from app.repositories.base import Repository
@@ -30,9 +30,11 @@ class InvitationService:
     async def invite(self, inviter: Member, data: InvitationCreate) -> Invitation:
         """Invite an address, which may have an account or not.
 
-        Raises `NotFound`; `Forbidden` for a role above the inviter's own; `Conflict` for a member, and for somebody
-        who is invited already.
+        Raises `NotFound`; `Forbidden` for a role above the inviter's own, and for somebody whose own address is not
+        verified; `Conflict` for a member, and for somebody who is invited already.
         """
+        if inviter.user.email_verified_at is None:
+            raise Forbidden("Verify your e-mail address first")  # or nobody would answer for what is sent to others
         workspace, own = await self._members.lock(inviter, Role.admin)
         demand(own, data.role)
         await self._refuse_known(workspace.id, data.email)
@@ -58,6 +60,7 @@ class InvitationService:
         renewed = {"token_hash": None, "expires_at": datetime.now(UTC) + self._lifetime}
         await self._invitations.update(invitation, renewed)
         await self._send(invitation, workspace, admin)
+        await self._record("invitation_resent", admin, invitation)
 
     async def revoke(self, admin: Member, invitation_id: int) -> None:
         """Take an invitation back. Raises `NotFound`, `Forbidden` as above."""

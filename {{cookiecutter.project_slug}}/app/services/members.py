@@ -48,6 +48,8 @@ class MemberService:
         if before is not after:
             await self._leave_an_owner(member)
             await self._memberships.update(member, {"role": after})
+            if not after.includes(Role.admin):  # he could not make them now
+                await self._uow.session.execute(workspaces.withdraw_invitations(actor.workspace_id, user_id))
             await self._record("role_changed", actor, user_id=user_id, before=before, after=after)
         shown = workspaces.members_of(actor.workspace_id).where(Membership.user_id == user_id)
         return (await self._uow.session.scalars(shown)).one()

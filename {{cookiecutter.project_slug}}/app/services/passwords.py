@@ -1,7 +1,7 @@
 from app.auth.passwords import hash_password, is_common, verify_password
 from app.config import Settings
 from app.database import UnitOfWork
-from app.errors import Forbidden, Invalid
+from app.errors import Forbidden, Invalid, Unauthenticated
 from app.models.user import User
 from app.repositories import users
 from app.repositories.base import Repository
@@ -42,10 +42,13 @@ class PasswordService:
     async def lock(self, user: User) -> User:
         """The row of a user whose password was right, which nobody else changes until this transaction ends.
 
-        Raises `Forbidden` if the password was changed, or the account disabled or deleted, since that was found out.
+        Raises `Forbidden` if the password was changed since that was found out, `Unauthenticated` if the account was
+        disabled or deleted.
         """
         current = await Repository(User, self._uow.session).one_or_none(users.locked(user.id))
-        if current is None or current.hashed_password != user.hashed_password or current.disabled_at:
+        if current is None or current.disabled_at:
+            raise Unauthenticated("The token is not valid")
+        if current.hashed_password != user.hashed_password:
             raise Forbidden("The current password is wrong")
         return current
 

@@ -66,7 +66,7 @@ async def password_of(client: httpx.AsyncClient, username: str) -> str:
 
 class TestVerifying:
     async def test_shows_in_the_account(self, people: People, client: httpx.AsyncClient, token_for: TokenFor) -> None:
-        ada = await people.join()
+        ada = await people.join(email_verified_at=None)
         token = await token_for(ada, Purpose.verify_email)
         assert (await client.post("/auth/verify-email", json={"token": token})).status_code == 204
         assert (await ada.client.get("/users/me")).json()["email_verified"] is True
@@ -80,7 +80,7 @@ class TestVerifying:
     async def test_an_address_that_was_left_meanwhile(
         self, people: People, client: httpx.AsyncClient, token_for: TokenFor, database: Database
     ) -> None:
-        ada = await people.join()
+        ada = await people.join(email_verified_at=None)
         for purpose in (Purpose.verify_email, Purpose.reset_password):
             token = await token_for(ada, purpose)
             await change(database, ada, email=f"{purpose}@example.com")
@@ -99,7 +99,7 @@ class TestForgottenPassword:
         self, people: People, client: httpx.AsyncClient, queries: list[str]
     ) -> None:
         """Not in status, not in body, not in the work: one INSERT, whoever it is."""
-        await people.join(email="ada@example.com")
+        await people.join(email_verified_at=None, email="ada@example.com")
         answers, work = [], []
         for email in ("ada@example.com", "nobody@example.com"):
             queries.clear()
@@ -114,7 +114,7 @@ class TestForgottenPassword:
     async def test_is_mailed_to_whoever_has_one_in_whatever_case(
         self, people: People, client: httpx.AsyncClient, letters: Letters
     ) -> None:
-        await people.join(email="Ada@example.com")
+        await people.join(email_verified_at=None, email="Ada@example.com")
         for email in ("aDA@EXAMPLE.com", "nobody@example.com"):
             await client.post("/auth/forgot-password", json={"email": email})
         assert [letter.to for letter in await letters()] == ["Ada@example.com"]
@@ -124,7 +124,7 @@ class TestReset:
     async def test_robustness_16_ends_every_session(
         self, people: People, client: httpx.AsyncClient, token_for: TokenFor, letters: Letters
     ) -> None:
-        ada = await people.join(username="ada")
+        ada = await people.join(email_verified_at=None, username="ada")
         form = {"username": "ada", "password": PASSWORD, "scope": "offline_access"}
         tokens = (await client.post("/auth/login", data=form)).json()
         token = await token_for(ada, Purpose.reset_password)
@@ -140,14 +140,14 @@ class TestReset:
     async def test_proves_the_address_too(
         self, people: People, client: httpx.AsyncClient, token_for: TokenFor, database: Database
     ) -> None:
-        ada = await people.join()
+        ada = await people.join(email_verified_at=None)
         await redeem(client, Purpose.reset_password, await token_for(ada, Purpose.reset_password))
         assert await database.reader().one_or_none(select(User.email_verified_at)) is not None
 
     async def test_makes_the_other_tokens_worthless(
         self, people: People, client: httpx.AsyncClient, token_for: TokenFor
     ) -> None:
-        ada = await people.join()
+        ada = await people.join(email_verified_at=None)
         tokens = {purpose: await token_for(ada, purpose) for purpose in Purpose}
         assert await redeem(client, Purpose.reset_password, tokens[Purpose.reset_password]) == 204
         assert {await redeem(client, purpose, token) for purpose, token in tokens.items()} == {401}
@@ -156,7 +156,7 @@ class TestReset:
     async def test_robustness_7_a_weak_password_does_not_use_it_up(
         self, people: People, client: httpx.AsyncClient, token_for: TokenFor, password: str
     ) -> None:
-        ada = await people.join()
+        ada = await people.join(email_verified_at=None)
         token = await token_for(ada, Purpose.reset_password)
         response = await client.post("/auth/reset-password", json={"token": token, "password": password})
         assert response.status_code == 422
@@ -175,7 +175,7 @@ class TestReset:
     async def test_robustness_5_6_takes_anything_long_enough(
         self, people: People, client: httpx.AsyncClient, token_for: TokenFor, password: str
     ) -> None:
-        ada = await people.join(username="ada")
+        ada = await people.join(email_verified_at=None, username="ada")
         body = {"token": await token_for(ada, Purpose.reset_password), "password": password}
         assert (await client.post("/auth/reset-password", json=body)).status_code == 204
         for attempt, status in ((password, 200), (password[:-1], 401)):
@@ -188,7 +188,7 @@ class TestTokens:
     async def test_robustness_3_are_no_access_tokens_and_the_reverse(
         self, people: People, client: httpx.AsyncClient, token_for: TokenFor, purpose: Purpose
     ) -> None:
-        ada = await people.join(username="ada")
+        ada = await people.join(email_verified_at=None, username="ada")
         form = {"username": "ada", "password": PASSWORD, "scope": "offline_access"}
         session = (await client.post("/auth/login", data=form)).json()
         token = await token_for(ada, purpose)
@@ -202,13 +202,13 @@ class TestTokens:
     async def test_robustness_17_work_once(
         self, people: People, client: httpx.AsyncClient, token_for: TokenFor, purpose: Purpose
     ) -> None:
-        token = await token_for(await people.join(), purpose)
+        token = await token_for(await people.join(email_verified_at=None), purpose)
         assert [await redeem(client, purpose, token) for _ in range(2)] == [204, 401]
 
     async def test_robustness_17_work_once_for_twenty_at_once(
         self, own_people: People, own_letters: Letters, purpose: Purpose
     ) -> None:
-        ada = await own_people.join()
+        ada = await own_people.join(email_verified_at=None)
         await ask(ada, purpose)
         (letter,) = await own_letters()
         answers = await asyncio.gather(*(redeem(ada.client, purpose, letter.token) for _ in range(20)))
@@ -217,7 +217,7 @@ class TestTokens:
     async def test_robustness_17_expire(
         self, people: People, client: httpx.AsyncClient, token_for: TokenFor, database: Database, purpose: Purpose
     ) -> None:
-        token = await token_for(await people.join(username="ada"), purpose)
+        token = await token_for(await people.join(email_verified_at=None, username="ada"), purpose)
         async with database.unit_of_work() as uow:
             await uow.session.execute(update(OneTimeToken).values(expires_at=func.now()))
         assert await redeem(client, purpose, token) == 401
@@ -226,7 +226,7 @@ class TestTokens:
     async def test_robustness_17_are_replaced_by_the_next(
         self, people: People, client: httpx.AsyncClient, token_for: TokenFor, purpose: Purpose
     ) -> None:
-        ada = await people.join()
+        ada = await people.join(email_verified_at=None)
         first, second = await token_for(ada, purpose), await token_for(ada, purpose)
         assert await redeem(client, purpose, first) == 401
         assert await redeem(client, purpose, second) == 204
@@ -234,7 +234,7 @@ class TestTokens:
     async def test_robustness_17_are_good_for_nothing_else(
         self, people: People, client: httpx.AsyncClient, token_for: TokenFor, purpose: Purpose
     ) -> None:
-        ada = await people.join(username="ada")
+        ada = await people.join(email_verified_at=None, username="ada")
         token = await token_for(ada, purpose)
         other = Purpose.verify_email if purpose is Purpose.reset_password else Purpose.reset_password
         assert await redeem(client, other, token) == 401
@@ -245,7 +245,7 @@ class TestTokens:
     async def test_are_not_valid_for_a_disabled_account(
         self, people: People, client: httpx.AsyncClient, token_for: TokenFor, database: Database, purpose: Purpose
     ) -> None:
-        ada = await people.join()
+        ada = await people.join(email_verified_at=None)
         token = await token_for(ada, purpose)
         await change(database, ada, disabled_at=func.now())
         assert await redeem(client, purpose, token) == 401
@@ -253,7 +253,7 @@ class TestTokens:
     async def test_end_with_the_account(
         self, people: People, client: httpx.AsyncClient, token_for: TokenFor, purpose: Purpose
     ) -> None:
-        ada = await people.join()
+        ada = await people.join(email_verified_at=None)
         token = await token_for(ada, purpose)
         assert (await ada.client.request("DELETE", "/users/me", json={"password": PASSWORD})).status_code == 204
         assert await redeem(client, purpose, token) == 401

@@ -41,7 +41,7 @@ async def test_is_for_superusers(people: People, client: httpx.AsyncClient, meth
 
 class TestListUsers:
     async def test_shows_every_account_and_no_secret(self, root: Person, people: People) -> None:
-        ada = await people.join(username="ada", email="ada@example.com")
+        ada = await people.join(username="ada", email="ada@example.com", email_verified_at=None)
         body = (await root.client.get("/admin/users?sort=id")).json()
         assert [user["id"] for user in body] == [root.user.id, ada.user.id]
         assert moment(body[1].pop("created_at")) == ada.user.created_at

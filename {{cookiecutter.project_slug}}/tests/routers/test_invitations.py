@@ -158,14 +158,22 @@ class TestList:
         assert len((await ada.client.get(address(ada))).json()) == 3
         assert len(queries) == 3, "the caller, his role, the list"
 
-    async def test_the_invitation_stays_when_the_inviter_goes(self, people: People, letters: Letters) -> None:
+    @pytest.mark.parametrize("removed", [True, False], ids=["removed", "demoted"])
+    async def test_what_somebody_has_offered_goes_with_him(
+        self, people: People, letters: Letters, removed: bool
+    ) -> None:
+        """Or somebody who has to go would leave a door open for himself."""
         ada = await people.join()
         bob = await people.join(ada.workspace_id, Role.admin)
         eve = await people.join(email=ADDRESS)
         token = await token_for(bob, letters)
-        await ada.client.delete(f"/workspaces/{ada.workspace_id}/members/{bob.user.id}")
-        assert (await ada.client.get(address(ada))).json()[0]["invited_by_id"] is None
-        assert (await accept(eve.client, token))[0] == 200
+        membership = f"/workspaces/{ada.workspace_id}/members/{bob.user.id}"
+        if removed:
+            await ada.client.delete(membership)
+        else:
+            await ada.client.patch(membership, json={"role": "member"})
+        assert (await ada.client.get(address(ada))).json() == []
+        assert (await accept(eve.client, token))[0] == 401
 
 
 class TestRevoke:
@@ -228,10 +236,18 @@ class TestResend:
         assert (await accept(eve.client, new))[0] == 200
 
 
+async def test_inviting_takes_a_verified_address(people: People) -> None:
+    """Else anybody could register somebody else's, and have others in his workspace before he comes himself."""
+    ada = await people.join(email_verified_at=None)
+    body = {"email": ADDRESS, "role": "owner"}
+    response = await ada.client.post(address(ada), json=body)
+    assert (response.status_code, response.json()["detail"]) == (403, "Verify your e-mail address first")
+
+
 class TestAccept:
     async def test_with_an_account_is_to_join_with_it(self, people: People, letters: Letters) -> None:
         ada = await people.join()
-        eve = await people.join(email="eve@EXAMPLE.COM")
+        eve = await people.join(email="eve@EXAMPLE.COM", email_verified_at=None)
         token = await token_for(ada, letters, role=Role.admin)
         assert (await eve.client.get("/users/me")).json()["email_verified"] is False
         response = await eve.client.post("/invitations/accept", json={"token": token})

@@ -59,7 +59,7 @@ class TestReading:
             assert "hashed_password" not in body
 
     async def test_shows_what_the_account_is(self, people: People) -> None:
-        ada = await people.join(is_superuser=True)
+        ada = await people.join(is_superuser=True, email_verified_at=None)
         body = (await ada.client.get("/users/me")).json()
         assert body["is_superuser"] is True
         assert body["email_verified"] is False

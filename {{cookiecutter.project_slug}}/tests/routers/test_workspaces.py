@@ -338,3 +338,13 @@ async def test_every_step_is_on_record(people: People, database: Database) -> No
         ("member_removed", ada.user.id, {"user_id": ada.user.id, "role": "admin"}),
         ("workspace_deleted", bob.user.id, {}),
     ]
+
+
+@pytest.mark.parametrize("name", ["a\nb", "a\r\nBcc: eve@example.com", "\u202egnp.exe", "a\x9b31m", "a\u2028b", "\x1c"])
+async def test_a_name_fits_on_a_line_and_turns_nothing_around(people: People, name: str) -> None:
+    ada = await people.join()
+    for response in (
+        await ada.client.post("/workspaces", json={"name": name}),
+        await ada.client.patch(f"/workspaces/{ada.workspace_id}", json={"name": name}),
+    ):
+        assert (response.status_code, response.json()["errors"][0]["loc"]) == (422, ["body", "name"])
