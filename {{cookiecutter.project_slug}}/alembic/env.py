@@ -14,8 +14,9 @@ from sqlalchemy import Connection, func, select, text
 from sqlalchemy.exc import DBAPIError
 
 from app.config import Settings, get_settings
-from app.database import create_engine  # which imports every model, and so the metadata is complete
 from app.development import database_server
+from app.discovery import modules
+from app.engine import create_engine
 from app.errors import Unavailable
 from app.models.base import Base
 
@@ -25,6 +26,7 @@ MIGRATION_LOCK: Final = 4_617_315_517_961_601
 settings: Settings = context.config.attributes.get("settings") or get_settings()
 if "settings" not in context.config.attributes and context.config.config_file_name:
     fileConfig(context.config.config_file_name, disable_existing_loggers=False)
+list(modules("app.models"))  # each model registers itself with the metadata when it is imported
 
 
 def number_revision(_context: MigrationContext, _revision: object, directives: list[MigrationScript]) -> None:

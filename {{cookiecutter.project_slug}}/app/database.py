@@ -1,23 +1,22 @@
 """How the application talks to PostgreSQL: a UnitOfWork to write, a Reader to read."""
 
 import asyncio
-import select
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self, TypeVar, TypeVarTuple
 
-import asyncpg
 import structlog
 from sqlalchemy import Row as SqlRow
-from sqlalchemy import Select, event
-from sqlalchemy.exc import DBAPIError, DisconnectionError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy import Select
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_sessionmaker
 
 from app import discovery, tenancy
 from app.config import Settings
-from app.driver_errors import connecting, translated
+from app.driver_errors import translated
+from app.engine import create_engine
 
 # Models refer to each other by name: whoever uses one needs all of them.
 list(discovery.modules("app.models"))
@@ -25,9 +24,6 @@ list(discovery.modules("app.models"))
 Row = TypeVar("Row")
 Columns = TypeVarTuple("Columns")
 AfterCommit = Callable[[], Awaitable[None]]
-
-# Seconds. A server that was out of reach is found again soon after: who still waits for the old one does not wait long.
-CONNECT_TIMEOUT = 3.0
 
 log = structlog.get_logger(__name__)
 
@@ -191,49 +187,6 @@ class Database:
     def reader(self) -> Reader:
         """Reads that need no transaction."""
         return Reader(self.reads)
-
-
-def create_engine(settings: Settings) -> AsyncEngine:
-    """A pool of connections to the database of the settings.
-
-    asyncpg parses the URL itself, so that everything libpq knows (sslmode, several hosts, …) works in it.
-    """
-
-    async def connect() -> asyncpg.Connection:
-        with connecting():
-            return await asyncpg.connect(settings.dsn, timeout=CONNECT_TIMEOUT, server_settings={"timezone": "UTC"})
-
-    engine = create_async_engine(
-        "postgresql+asyncpg://",
-        async_creator=connect,
-        # The values of a failed statement, hashes and addresses among them, stay out of the logs.
-        hide_parameters=True,
-        pool_size=settings.database_pool_size,
-        max_overflow=0,
-        pool_timeout=settings.database_pool_timeout,
-    )
-    event.listen(engine.sync_engine, "checkout", _refuse_closed)
-    return engine
-
-
-def _refuse_closed(connection: Any, _record: object, _proxy: object) -> None:
-    """Have the pool replace a connection that the server has closed meanwhile, instead of handing it out.
-
-    A server says nothing on a connection that is idle but farewell: so it is enough to see whether there is something
-    to read, and no question to the server (`pool_pre_ping`) is needed. asyncpg hears of it too, but may be told
-    after the request that asks for the connection.
-    """
-    driver = connection.driver_connection
-    if driver.is_closed() or _is_readable(driver._transport.get_extra_info("socket").fileno()):  # noqa: SLF001  # nothing public
-        raise DisconnectionError
-
-
-def _is_readable(descriptor: int) -> bool:
-    if not hasattr(select, "poll"):  # Windows
-        return bool(select.select([descriptor], [], [], 0)[0])
-    poll = select.poll()
-    poll.register(descriptor, select.POLLIN)
-    return bool(poll.poll(0))
 
 
 def sessions(bind: AsyncEngine | AsyncConnection, **options: Any) -> async_sessionmaker[AsyncSession]:

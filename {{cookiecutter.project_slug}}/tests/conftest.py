@@ -20,7 +20,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 os.environ.setdefault("SECRET_KEY", secrets.token_urlsafe(48))
 
 from app.config import Settings, get_settings
-from app.database import Database, create_engine, open_database, sessions
+from app.database import Database, open_database, sessions
+from app.engine import create_engine
 from app.main import create_app
 from tests.contract import ContractTransport
 from tests.databases import TestDatabases, clone
