@@ -59,22 +59,29 @@ class Bare:
     """One request on a connection of its own, sent without a client that would mind its manners."""
 
     def __init__(self, server: Server, client: httpx.AsyncClient, method: str, path: str, **body: Any) -> None:
-        content = json.dumps(body).encode() if body else b""
-        lines = [
+        self._body = json.dumps(body).encode() if body else b""
+        self._head = [
             f"{method} {path} HTTP/1.1",
             f"Host: {client.base_url.host}",
             f"Authorization: {client.headers['authorization']}",
             "Content-Type: application/json",
-            f"Content-Length: {len(content)}",
+            f"Content-Length: {len(self._body)}",
             "Connection: close",
         ]
-        self._bytes = "\r\n".join([*lines, "", ""]).encode() + content
         self._connection = server.connect()
 
-    def send(self, *, without: int = 0) -> "Bare":
-        """Hand the request to the network, but for so many bytes of its end."""
-        self._connection.sendall(self._bytes[: len(self._bytes) - without])
-        return self
+    def send(self) -> None:
+        """Hand the whole request to the network."""
+        self._connection.sendall("\r\n".join([*self._head, "", ""]).encode() + self._body)
+
+    def begin(self) -> None:
+        """Send the head, and wait until the application asks for the body (RFC 9110, section 10.1.1)."""
+        self._connection.sendall("\r\n".join([*self._head, "Expect: 100-continue", "", ""]).encode())
+        assert self._connection.recv(1000).startswith(b"HTTP/1.1 100 ")
+
+    def go_on(self, *, without: int) -> None:
+        """Send the body, but for so many bytes of its end."""
+        self._connection.sendall(self._body[: len(self._body) - without])
 
     def abort(self, *, reset: bool) -> None:
         """Be gone, with a word (FIN) or without (RST)."""
