@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import asyncpg
-import psutil  # type: ignore[import-untyped]
+import psutil
 from tools.embedded_postgres import new_database_url, serving
 
 ROOT = Path.cwd()  # the project whose environment runs these tests

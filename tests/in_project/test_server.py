@@ -10,7 +10,7 @@ import threading
 from contextlib import suppress
 
 import asyncpg
-import psutil  # type: ignore[import-untyped]
+import psutil
 import pytest
 from clusters import KEEP, Project, ask, ended, line, wait_for
 from tools import postgres_cluster, unprivileged

@@ -48,10 +48,10 @@ class TestDatabases:
 
     async def _drop_leftovers(self) -> None:
         """What a run that was killed has left behind."""
+        names = await self._databases(PREFIX)  # first: a run that begins meanwhile is not among them
         alive = {
             row["name"] for row in await self._connection.fetch("SELECT application_name AS name FROM pg_stat_activity")
         }
-        names = await self._databases(PREFIX)
         for run in {"_".join(name.split("_")[:2]) for name in names} - alive:
             await self._drop(run)
 
