@@ -236,7 +236,8 @@ class TestInterruption:
         assert line(process) == "up"
         ask(project.url, "CREATE TABLE committed AS SELECT 42 AS answer")
         postmaster = project.postmaster()
-        for victim in (process, postmaster, *postmaster.children()):
+        victims: list[subprocess.Popen[str] | psutil.Process] = [process, postmaster, *postmaster.children()]
+        for victim in victims:
             with suppress(psutil.NoSuchProcess):  # it may end by itself, now that its parent is gone
                 victim.kill()
         ended(process)
