@@ -30,7 +30,7 @@ HOSTILE = {
     "Ada\r\nBcc: eve@example.com": "Ada Bcc: eve@example.com",
     "Ada\n\nHello, this is the administrator": "Ada Hello, this is the administrator",
     "<script>alert(1)</script>": "<script>alert(1)</script>",
-    "{{ 7*7 }}{% raw %}": "{{ 7*7 }}{% raw %}",
+    "{{ 7*7 }}{% set x = 1 %}": "{{ 7*7 }}{% set x = 1 %}",
     "🦄 Ünïcorn": "🦄 Ünïcorn",
     "a\0b\x1b[31m\x85\u2028c": "a b [31m c",
     "x" * 2000: "x" * 2000,
