@@ -163,14 +163,14 @@ class Reader:
             async with self._sessions(info=self._scope) as session:
                 return (await session.scalars(statement)).one_or_none()
 
-    async def row(self, statement: Select[*Columns]) -> SqlRow[*Columns] | None:
-        """The only row, with all its columns.
+    async def row(self, statement: Select[*Columns], **values: Any) -> SqlRow[*Columns] | None:
+        """The only row, with all its columns. `values` are for the `bindparam`s of a statement that was built before.
 
         Raises `MultipleResultsFound` when there is more than one.
         """
         with translated():
             async with self._sessions(info=self._scope) as session:
-                return (await session.execute(statement)).one_or_none()
+                return (await session.execute(statement, values)).one_or_none()
 
 
 @dataclass(frozen=True)

@@ -208,6 +208,9 @@ def give_everybody_a_workspace() -> None:
     op.create_foreign_key(
         "fk_articles_workspace_id", "articles", "workspaces", ["workspace_id"], ["id"], ondelete="CASCADE"
     )
+    # Who sees drafts too lists other rows than the front page's index has.
+    op.drop_index("ix_articles_front_page", "articles")
+    op.create_index("ix_articles_newest", "articles", [sa.text("created_at DESC"), sa.text("id DESC")])
     # What children of an article will refer to: it keeps them in the article's workspace.
     op.create_unique_constraint("uq_articles_workspace_id_id", "articles", ["workspace_id", "id"])
 
@@ -225,6 +228,13 @@ def timestamps() -> list[sa.Column[object]]:
 
 
 def downgrade() -> None:
+    op.drop_index("ix_articles_newest", "articles")
+    op.create_index(
+        "ix_articles_front_page",
+        "articles",
+        [sa.text("created_at DESC"), sa.text("id DESC")],
+        postgresql_where=sa.text("published"),
+    )
     op.drop_constraint("uq_articles_workspace_id_id", "articles")
     op.drop_column("articles", "workspace_id")
     op.drop_constraint("fk_users_active_workspace_id_id", "users")

@@ -66,7 +66,7 @@ async def get_optional_caller(
 async def _find_caller(token: str, settings: Settings, reader: Reader) -> Caller:
     """One query, which says too whether the session still lives: so a logout works at once."""
     said = read_access_token(token, settings)
-    row = await reader.row(users.in_session(said.user_id, said.session_id))
+    row = await reader.row(users.IN_SESSION, user_id=said.user_id, session_id=said.session_id)
     if row is None:
         raise Unauthenticated("The token is not valid")
     user, role = row

@@ -23,6 +23,6 @@ class Article(WorkspaceScoped, Timestamped, Base):
 
     __table_args__ = (
         UniqueConstraint("workspace_id", "id"),
-        # The front page: published articles, newest first, in the order in which they are listed.
-        Index("ix_articles_front_page", text("created_at DESC"), text("id DESC"), postgresql_where=text("published")),
+        # Newest first, in the order in which they are listed: for everybody, with drafts and without.
+        Index("ix_articles_newest", text("created_at DESC"), text("id DESC")),
     )

@@ -1,8 +1,9 @@
 """Queries for users."""
 
 from collections.abc import Collection
+from typing import Final
 
-from sqlalchemy import Select, func, or_, select
+from sqlalchemy import Select, bindparam, func, or_, select
 
 from app.models.one_time_token import OneTimeToken
 from app.models.session import UserSession
@@ -53,18 +54,15 @@ def claim_email(email: str) -> Select[None]:
     return select(func.pg_advisory_xact_lock(func.hashtextextended(func.lower(email), 0)))
 
 
-def in_session(user_id: int, session_id: int) -> Select[User, Role | None]:
-    """The user, while the session lives and the account is not disabled, with the role in the active workspace.
-
-    Everything that a request has to know of its caller, by primary keys and unique indexes.
-    """
-    return (
-        select(User, Membership.role)
-        .join(UserSession, UserSession.user_id == User.id)
-        .outerjoin(Membership, (Membership.workspace_id == User.active_workspace_id) & (Membership.user_id == User.id))
-        .where(User.id == user_id, User.disabled_at.is_(None))
-        .where(UserSession.id == session_id, UserSession.expires_at > func.now())
-    )
+# The user, while the session lives and the account is not disabled, with the role in the active workspace: everything
+# that a request has to know of its caller, by primary keys and unique indexes. Every request asks, so it is built once.
+IN_SESSION: Final[Select[User, Role | None]] = (
+    select(User, Membership.role)
+    .join(UserSession, UserSession.user_id == User.id)
+    .outerjoin(Membership, (Membership.workspace_id == User.active_workspace_id) & (Membership.user_id == User.id))
+    .where(User.id == bindparam("user_id"), User.disabled_at.is_(None))
+    .where(UserSession.id == bindparam("session_id"), UserSession.expires_at > func.now())
+)
 
 
 def containing(text: str) -> Select[User]:

@@ -15,7 +15,7 @@ from app.config import Settings
 from app.database import Database
 from app.main import create_app
 from app.models.session import RefreshToken, UserSession
-from app.repositories.users import in_session
+from app.repositories.users import IN_SESSION
 from tests.contract import ContractTransport
 from tests.people import PASSWORD, People
 
@@ -348,7 +348,8 @@ async def test_knowing_the_caller_costs_one_query(people: People, queries: list[
 
 
 async def test_that_query_reads_no_table_from_end_to_end(connection: AsyncConnection) -> None:
-    sql = in_session(1, 1).compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True})
+    statement = IN_SESSION.params(user_id=1, session_id=1)
+    sql = statement.compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True})
     # The tables of a test are too small for an index: with this, a scan is planned only where there is none.
     await connection.execute(text("SET LOCAL enable_seqscan = off"))
     plan = (await connection.execute(text(f"EXPLAIN {sql}"))).scalars().all()
