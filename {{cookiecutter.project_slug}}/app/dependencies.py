@@ -13,7 +13,7 @@ from app.database import Database, Reader, UnitOfWork
 from app.repositories.base import Page
 from app.schemas.page import PageQuery
 from app.services.accounts import AccountService
-from app.services.audit import AuditLog, Origin
+from app.services.audit import MAX_USER_AGENT, AuditLog, Origin
 from app.services.email_proofs import EmailProofService
 from app.services.invitations import InvitationService
 from app.services.joining import JoiningService
@@ -68,7 +68,7 @@ async def get_audit_log(request: Request, uow: Uow) -> AuditLog:
     """The audit log, which knows where the request comes from. What it records is part of the transaction."""
     origin = Origin(
         address=request.client.host if request.client else "",
-        user_agent=request.headers.get("user-agent", "").replace("\0", "")[:400],
+        user_agent=request.headers.get("user-agent", "").replace("\0", "")[:MAX_USER_AGENT],
         request_id=request.state.request_id,
     )
     return AuditLog(uow, origin)

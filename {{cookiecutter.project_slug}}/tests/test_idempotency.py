@@ -13,12 +13,14 @@ from sqlalchemy.sql.dml import Delete, Update
 from starlette.types import Message, Receive, Scope, Send
 
 from app.auth.dependencies import CurrentUser
+from app.auth.opaque import digest
 from app.config import Settings
 from app.database import Database
 from app.idempotency import IdempotentRoute, Once
 from app.main import create_app
 from app.models.article import Article
 from app.models.idempotency_key import IdempotencyKey
+from app.models.outbox import OutboxMessage
 from app.models.user import User
 from app.models.workspace import Membership
 from app.repositories.idempotency import claim
@@ -353,3 +355,22 @@ def test_the_contract_knows_the_header(app: FastAPI) -> None:
     assert "Idempotency-Key" not in str(operations["get"])
     (parameter,) = operations["post"]["parameters"]
     assert (parameter["name"], parameter["in"], parameter["required"]) == ("Idempotency-Key", "header", False)
+
+
+class TestInvitations:
+    async def test_are_sent_again_once(self, people: People, database: Database) -> None:
+        ada = await people.join()
+        invitation = await people.invite(ada)
+        path = f"/workspaces/{ada.workspace_id}/invitations/{invitation.id}/resend"
+        for replayed in (None, "true"):
+            response = await ada.client.post(path, headers=KEY)
+            assert (response.status_code, response.headers.get("idempotency-replayed")) == (202, replayed)
+        assert await database.reader().one_or_none(select(func.count()).select_from(OutboxMessage)) == 1
+
+    async def test_are_accepted_once_and_that_is_told_again(self, people: People) -> None:
+        ada, bob = await people.join(), await people.join()
+        await people.invite(ada, email=bob.user.email, token_hash=digest("token"))
+        first = await bob.client.post("/invitations/accept", json={"token": "token"}, headers=KEY)
+        again = await bob.client.post("/invitations/accept", json={"token": "token"}, headers=KEY)
+        assert (first.status_code, again.status_code) == (200, 200)
+        assert again.content == first.content

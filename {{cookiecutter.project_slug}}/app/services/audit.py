@@ -1,14 +1,16 @@
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from app.database import UnitOfWork
 from app.models.audit_event import AuditEvent
 from app.repositories.base import Repository
 
+MAX_USER_AGENT: Final = 400  # characters that are kept
+
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a request comes from."""
+    """Where a request comes from. Of a longer user agent the beginning is enough."""
 
     address: str = ""
     user_agent: str = ""

@@ -15,8 +15,6 @@ from app.repositories import sessions, users
 from app.repositories.base import Repository
 from app.services.audit import AuditLog
 
-MAX_USER_AGENT = 400
-
 
 def login_refused(settings: Settings) -> Unauthenticated:
     """The one answer for every login that comes to nothing: it tells nobody who has an account."""
@@ -55,7 +53,7 @@ class SessionService:
         session = UserSession(
             user_id=user.id,
             address=origin.address,
-            user_agent=origin.user_agent[:MAX_USER_AGENT],
+            user_agent=origin.user_agent,
             expires_at=self._end_of(datetime.now(UTC)),
         )
         await Repository(UserSession, self._uow.session).add(session)
