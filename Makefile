@@ -9,7 +9,7 @@ CODE := hooks tests benchmarks scripts
 IN_PLACE := $(VENV)/python scripts/in_place.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench project openapi lint format lock clean
+.PHONY: help demo test bench project generate lint format lock clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -36,8 +36,8 @@ format: $(VENV)/installed ## what ruff can mend by itself
 project: $(VENV)/installed ## the project's own checks, where it stands in the template
 	@$(IN_PLACE) make migrate check
 
-openapi: $(VENV)/installed ## write the project's openapi.yaml
-	@$(IN_PLACE) openapi
+generate: $(VENV)/installed ## write the project's openapi.yaml and ir.json
+	@$(IN_PLACE) generate
 
 lock: $(VENV)/installed ## requirements*.txt from pyproject.toml, here and in the project; newest versions: upgrade=1
 	@$(VENV)/uv pip compile --group dev --quiet --universal --python-version 3.11 $(if $(upgrade),--upgrade) \

@@ -2,7 +2,7 @@
 
 The project's Python holds no Jinja, so that it can be worked on as it lies. What a run leaves behind must not lie
 there, though: cookiecutter would copy it into every project. So the command runs in a copy, with an environment and
-a database of its own. `make openapi` and `make lock` of the template are built on this.
+a database of its own. `make generate` and `make lock` of the template are built on this.
 """
 
 from __future__ import annotations
@@ -63,11 +63,12 @@ def settings(project: Path) -> dict[str, str]:
 
 
 def write_contract(project: Path) -> None:
-    """Bring openapi.yaml up to date. Its two answers stand in double quotes, which they are escaped for."""
-    subprocess.run(["python", "-m", "app", "openapi"], cwd=project, env=os.environ | settings(project), check=True)
+    """Bring openapi.yaml and ir.json up to date. The two answers in the first stand in double quotes, which they are escaped for."""
+    subprocess.run(["python", "-m", "app", "generate"], cwd=project, env=os.environ | settings(project), check=True)
     text = (project / "openapi.yaml").read_text(encoding="utf-8")
     quoted = re.sub(r"^(  \w+): '(\{\{ \S+ \}\})'$", r'\1: "\2"', text, flags=re.MULTILINE)
     (ROOT / PROJECT / "openapi.yaml").write_text(quoted, encoding="utf-8")
+    shutil.copy(project / "ir.json", ROOT / PROJECT / "ir.json")
 
 
 def lock(project: Path, *arguments: str) -> None:
@@ -85,7 +86,7 @@ def lock(project: Path, *arguments: str) -> None:
 def main() -> int:
     project = stand(ROOT / "build" / "in_place")
     match sys.argv[1:]:
-        case ["openapi"]:
+        case ["generate"]:
             write_contract(project)
         case ["lock", *arguments]:
             lock(project, *arguments)

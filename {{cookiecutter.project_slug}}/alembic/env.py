@@ -18,7 +18,7 @@ from app.development import database_server
 from app.discovery import modules
 from app.engine import create_engine
 from app.errors import Unavailable
-from app.models.base import Base
+from app.models.base import Declarative
 
 # Any number will do, so long as nobody else on this database uses it for an advisory lock of his own.
 MIGRATION_LOCK: Final = 4_617_315_517_961_601
@@ -49,7 +49,7 @@ def run(connection: Connection) -> None:
     connection.commit()
     context.configure(
         connection=connection,
-        target_metadata=Base.metadata,
+        target_metadata=Declarative.metadata,
         compare_type=True,
         compare_server_default=True,
         process_revision_directives=number_revision,
@@ -76,7 +76,7 @@ async def run_online() -> None:
 
 
 if context.is_offline_mode():
-    context.configure(dialect_name="postgresql", target_metadata=Base.metadata, literal_binds=True)
+    context.configure(dialect_name="postgresql", target_metadata=Declarative.metadata, literal_binds=True)
     with context.begin_transaction():
         context.run_migrations()
 else:

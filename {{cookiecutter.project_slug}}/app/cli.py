@@ -119,16 +119,16 @@ def _asked_for(email: str, username: str) -> tuple[str, str, str]:
 
 
 @cli.command()
-def openapi(
-    check: Annotated[bool, typer.Option("--check", help="Only say whether the file is current")] = False,
-    path: Annotated[Path, typer.Option(help="The file")] = ROOT / "openapi.yaml",
+def generate(
+    check: Annotated[bool, typer.Option("--check", help="Only say whether the files are current")] = False,
+    into: Annotated[Path, typer.Option(help="The directory")] = ROOT,
 ) -> None:
-    """Write openapi.yaml, the contract that the application serves."""
+    """Write openapi.yaml, the contract that the application serves, and ir.json, what the models say of themselves."""
     from app import contract  # noqa: PLC0415  # with FastAPI it takes a second to load, which `--help` need not
     from app.main import create_app  # noqa: PLC0415
 
     app = create_app(get_settings())
     if not check:
-        path.write_text(contract.to_yaml(app), encoding="utf-8")
-    elif not contract.is_current(app, path):
-        sys.exit(f"{path.name} is not what the application serves; write it anew with `make openapi`")
+        contract.write(app, into)
+    elif old := contract.not_current(app, into):
+        sys.exit(f"Not what the application serves: {', '.join(old)}. Write anew with `make generate`")

@@ -1,8 +1,9 @@
 """The contract: openapi.yaml on disk is what the application serves, and both are made here."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import yaml
 from fastapi import FastAPI
@@ -12,7 +13,11 @@ from fastapi.routing import APIRoute, iter_route_contexts
 
 from app.auth.dependencies import RequiredRole
 from app.problems import MEDIA_TYPE
+from app.resources.runtime import Runtime
 
+# libyaml's are ten times as fast, where it is there.
+_Dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _PROBLEM = {"$ref": "#/components/schemas/Problem"}
 
 
@@ -27,14 +32,29 @@ def install(app: FastAPI) -> None:
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend the description
 
 
-def to_yaml(app: FastAPI) -> str:
-    """The contract as the text of openapi.yaml."""
-    return yaml.safe_dump(app.openapi(), sort_keys=False, allow_unicode=True, width=110)
+def write(app: FastAPI, directory: Path) -> None:
+    """Write the contract, and the description that the generated part of it is made from."""
+    for name, content in _files(app).items():
+        if name.endswith(".json"):
+            text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+        else:
+            text = yaml.dump(content, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
+        (directory / name).write_text(text, encoding="utf-8")
 
 
-def is_current(app: FastAPI, path: Path) -> bool:
-    """Whether the file says what the application says."""
-    return path.exists() and yaml.safe_load(path.read_text(encoding="utf-8")) == app.openapi()
+def not_current(app: FastAPI, directory: Path) -> list[str]:
+    """The files that do not say what the application says."""
+    return [name for name, content in _files(app).items() if _read(directory / name) != content]
+
+
+def _files(app: FastAPI) -> dict[str, Any]:
+    runtime: Runtime = app.state.runtime
+    return {"openapi.yaml": app.openapi(), "ir.json": runtime.catalog.as_json()}
+
+
+def _read(path: Path) -> Any:
+    """What a file of YAML says, of which JSON is a part; None if there is no such file."""
+    return yaml.load(path.read_text(encoding="utf-8"), _Loader) if path.exists() else None  # noqa: S506  # a safe one
 
 
 def operation_id(route: APIRoute) -> str:
@@ -51,12 +71,43 @@ def _describe(app: FastAPI) -> dict[str, Any]:
         separate_input_output_schemas=False,
     )
     description["info"]["description"] = app.description  # left out by FastAPI when it is empty
+    runtime: Runtime = app.state.runtime
+    runtime.describe(description, _security(description))
     for path in description["paths"].values():
         for operation in path.values():
             for response in operation["responses"].values():
                 _as_problem(response)
     _tell_roles(app, description)
-    return description
+    return canonical(description)  # type: ignore[no-any-return]
+
+
+# What a reader looks for first stands first; the rest is in the order of the alphabet.
+_FIRST: Final = (
+    *("openapi", "info", "title", "description", "version", "paths", "components"),
+    *("tags", "summary", "operationId", "security", "parameters", "requestBody", "responses"),
+    *("name", "in", "required", "schema", "$ref", "type", "format", "properties"),
+)
+
+
+def canonical(part: Any, name: str = "") -> Any:
+    """The description in one order and without the titles that FastAPI makes of names, so that it does not matter
+    whether a part of it comes from FastAPI or from the runtime.
+    """
+    if isinstance(part, list):
+        return [canonical(one) for one in part]
+    if not isinstance(part, dict):
+        return part
+    if name == "properties":  # these have the order in which their schema declares them
+        return {key: canonical(value) for key, value in part.items()}
+    keys = sorted(part, key=lambda key: (_FIRST.index(key) if key in _FIRST else len(_FIRST), key))
+    made = {"title"} if isinstance(part.get("title"), str) and name != "info" else set()
+    return {key: canonical(part[key], key) for key in keys if key not in made}
+
+
+def _security(description: dict[str, Any]) -> list[dict[str, Any]]:
+    """How a caller says who he is: what FastAPI writes into the operations that ask for it."""
+    operations = (operation for path in description["paths"].values() for operation in path.values())
+    return next((operation["security"] for operation in operations if "security" in operation), [])
 
 
 def _tell_roles(app: FastAPI, description: dict[str, Any]) -> None:

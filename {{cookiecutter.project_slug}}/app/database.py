@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, a
 from app import discovery, tenancy
 from app.config import Settings
 from app.driver_errors import translated
-from app.engine import create_engine
+from app.engine import EXPLAIN, create_engine, rows_expected
 
 # Models refer to each other by name: whoever uses one needs all of them.
 list(discovery.modules("app.models"))
@@ -162,6 +162,19 @@ class Reader:
         with translated():
             async with self._sessions(info=self._scope) as session:
                 return (await session.scalars(statement)).one_or_none()
+
+    async def rows(self, statement: Select[Any]) -> Sequence[SqlRow[Any]]:
+        """Every row, with all its columns."""
+        with translated():
+            async with self._sessions(info=self._scope) as session:
+                rows: Sequence[SqlRow[Any]] = (await session.execute(statement)).all()
+                return rows
+
+    async def estimate(self, statement: Select[Any]) -> int:
+        """How many rows PostgreSQL's planner expects, which takes no look at them."""
+        with translated():
+            async with self._sessions(info=self._scope) as session:
+                return rows_expected(await session.scalar(statement, execution_options=EXPLAIN))
 
     async def row(self, statement: Select[*Columns], **values: Any) -> SqlRow[*Columns] | None:
         """The only row, with all its columns. `values` are for the `bindparam`s of a statement that was built before.

@@ -6,7 +6,7 @@ All of it is `async`, whether it waits for something or not: FastAPI would call 
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
-from fastapi import Depends, Path, Request, Response
+from fastapi import Depends, Header, Path, Request, Response
 
 from app.config import Settings
 from app.database import Database, Reader, UnitOfWork
@@ -128,6 +128,20 @@ Joining = Annotated[JoiningService, Depends(get_joining_service)]
 
 # A key in a path: what fits into PostgreSQL's bigint.
 Id = Annotated[int, Path(ge=1, le=2**63 - 1)]
+
+
+async def get_expected_versions(if_match: Annotated[str | None, Header()] = None) -> frozenset[str] | None:
+    """The versions of which one has to be current (RFC 9110, section 13.1.1); None when any will do.
+
+    A proxy that compresses makes `W/"1"` of `"1"`: it is the same version to us.
+    """
+    if if_match is None or if_match.strip() == "*":
+        return None
+    return frozenset(tag.strip().removeprefix("W/").strip('"') for tag in if_match.split(","))
+
+
+# Of an `If-Match` header.
+Expected = Annotated[frozenset[str] | None, Depends(get_expected_versions)]
 
 
 class PageLinks:

@@ -1,7 +1,8 @@
 """Connections to PostgreSQL: how they are made, and when one is of no use any more."""
 
+import json
 import select
-from typing import Any
+from typing import Any, Final
 
 import asyncpg
 from sqlalchemy import event
@@ -13,6 +14,8 @@ from app.driver_errors import connecting
 
 # Seconds. A server that was out of reach is found again soon after: who still waits for the old one does not wait long.
 CONNECT_TIMEOUT = 3.0
+# Execution options of a statement whose plan is wanted instead of its rows.
+EXPLAIN: Final = {"explain": True}
 
 
 def create_engine(settings: Settings) -> AsyncEngine:
@@ -35,7 +38,23 @@ def create_engine(settings: Settings) -> AsyncEngine:
         pool_timeout=settings.database_pool_timeout,
     )
     event.listen(engine.sync_engine, "checkout", _refuse_closed)
+    event.listen(engine.sync_engine, "before_cursor_execute", _explain, retval=True)
     return engine
+
+
+def _explain(
+    _connection: object, _cursor: object, statement: str, parameters: Any, context: Any, _executemany: object
+) -> tuple[str, Any]:
+    """Ask for the plan of a statement that says so. Here, after the ORM has put in what belongs to the workspace."""
+    if context is not None and context.execution_options.get("explain"):
+        statement = f"EXPLAIN (FORMAT JSON) {statement}"
+    return statement, parameters
+
+
+def rows_expected(plan: Any) -> int:
+    """How many rows a plan leads to, which came in the place of the first column."""
+    (explained,) = json.loads(plan) if isinstance(plan, str | bytes) else plan
+    return int(explained["Plan"]["Plan Rows"])
 
 
 def _refuse_closed(connection: Any, _record: object, _proxy: object) -> None:

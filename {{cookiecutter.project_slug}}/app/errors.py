@@ -5,6 +5,7 @@ Error:
 ├── Forbidden         known, but not allowed
 ├── NotFound          not there, or not for the caller's eyes
 ├── Conflict          the data as they are do not allow it
+├── Stale             the data have changed since the client saw them
 ├── Invalid           the request makes no sense
 ├── TooManyRequests   more often than is allowed
 └── Unavailable       not now; worth another try
@@ -59,6 +60,12 @@ class Conflict(Error):
     """The request is fine, but not with the data as they are now."""
 
     status = HTTPStatus.CONFLICT
+
+
+class Stale(Error):
+    """The data have changed since the client saw them."""
+
+    status = HTTPStatus.PRECONDITION_FAILED
 
 
 class Invalid(Error):

@@ -11,7 +11,10 @@ from app import contract, discovery, logs, problems
 from app.config import Settings, get_settings
 from app.database import Database, open_database
 from app.middleware import BodyLimit, Head, RequestContext, SameOrigin, TrailingSlash
+from app.models.base import Declarative
 from app.proxies import ProxyHeaders
+from app.resources import runtime
+from app.resources.catalog import catalog_of
 from app.throttling import Throttling
 
 
@@ -40,6 +43,7 @@ def create_app(settings: Settings) -> FastAPI:
     contract.install(app)
     for module in discovery.modules("app.routers"):
         app.include_router(module.router)
+    runtime.install(app, catalog_of(Declarative))
     # The last one added is the first to see a request.
     app.add_middleware(Head)
     app.add_middleware(TrailingSlash)

@@ -16,7 +16,7 @@ from sqlalchemy.orm.util import LoaderCriteriaOption
 from sqlalchemy.sql.expression import ClauseElement, Delete, Insert, ReturnsRows, Update
 from sqlalchemy.sql.selectable import AliasedReturnsRows
 
-from app.models.base import Base, WorkspaceScoped
+from app.models.base import Declarative, WorkspaceScoped
 
 _WORKSPACE: Final = "workspace"
 _FILTER: Final = "workspace_filter"
@@ -84,7 +84,9 @@ def _keep_to_the_workspace(state: ORMExecuteState) -> None:
 
 def _keep_write(state: ORMExecuteState, write: Insert | Update | Delete) -> None:
     """Filter or refuse what the criteria leave alone, which know only the table that is written, and only by WHERE."""
-    scoped = {mapper.local_table for mapper in Base.registry.mappers if issubclass(mapper.class_, WorkspaceScoped)}
+    scoped = {
+        mapper.local_table for mapper in Declarative.registry.mappers if issubclass(mapper.class_, WorkspaceScoped)
+    }
     if write.table in scoped and (isinstance(write, Insert) or isinstance(state.parameters, list)):
         raise TenantError("A bulk INSERT or UPDATE names its rows itself: say that it is unscoped")
     if isinstance(write, Insert):

@@ -2,7 +2,14 @@
 
 from typing import Any
 
+from app.models.base import Declarative
+from app.resources.catalog import catalog_of
+from app.resources.operations import operations
 from tests.people import PASSWORD, fake
+from tests.rows import body, change
+
+CATALOG = catalog_of(Declarative)
+DECLARED = {one.label: one for entity in CATALOG.entities.values() for one in operations(entity, CATALOG)}
 
 
 def good_request(operation: str, word: str, ids: dict[str, int]) -> dict[str, Any]:
@@ -31,6 +38,17 @@ def good_request(operation: str, word: str, ids: dict[str, int]) -> dict[str, An
         },
         "PATCH /admin/users/{user_id}": {"json": {"disabled": True}},
         "POST /articles": {"json": {"title": f"{word} title", "content": f"{word}, and long enough"}},
+        "POST /articles/{article_id}/comments": {"json": {"content": f"{word} says"}},
         "PATCH /articles/{article_id}": {"json": {"title": f"{word} changed"}},
     }
-    return bodies.get(operation, {})
+    return bodies.get(operation) or _generated(operation, word, ids)
+
+
+def _generated(operation: str, word: str, ids: dict[str, int]) -> dict[str, Any]:
+    """For an operation that a model declares."""
+    declared = DECLARED.get(operation)
+    if declared is None or declared.does not in {"create", "update"}:
+        return {}
+    if declared.does == "update":
+        return {"json": change(declared.entity, word)}
+    return {"json": body(CATALOG.model_of(declared.entity), declared.entity, word, ids)}

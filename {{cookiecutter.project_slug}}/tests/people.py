@@ -1,5 +1,6 @@
 """Factories: people with accounts, and what they write."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,6 +13,7 @@ from app.auth.tokens import create_access_token
 from app.config import Settings
 from app.database import Database
 from app.models.article import Article
+from app.models.resource import snake
 from app.models.session import UserSession
 from app.models.user import User
 from app.models.workspace import Invitation, Membership
@@ -20,6 +22,7 @@ from app.roles import Role
 from app.services.audit import AuditLog, Origin
 from app.services.workspaces import WorkspaceService
 from tests.contract import ContractTransport
+from tests.rows import make_row
 
 PASSWORD = "correct horse battery staple"
 # Of PASSWORD, made with the cheapest parameters: hashing anew for each account would be most of a test's time.
@@ -98,6 +101,19 @@ class People:
                 uow.session.add(article)
                 await uow.session.flush()
         return article
+
+    async def one_of_each(
+        self, models: Sequence[type[Any]], author: Person, word: str, ids: Mapping[str, int]
+    ) -> dict[str, int]:
+        """New rows of these models in the author's workspace, but for those whose key is known: the keys of all."""
+        known = dict(ids)
+        async with self.database.unit_of_work() as uow:
+            uow.enter(author.workspace_id)
+            for model in models:
+                name = f"{snake(model.__name__)}_id"
+                if name not in known:
+                    known[name] = (await make_row(uow.session, model, word, known, author.user.id)).id
+        return known
 
     async def invite(self, host: Person, **fields: Any) -> Invitation:
         """A new invitation to the host's workspace."""

@@ -18,9 +18,10 @@ from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_a
 from schemathesis.schemas import APIOperation
 from sqlalchemy import text
 
+from app.models.base import Declarative, WorkspaceScoped
 from tests.good_requests import good_request
 from tests.people import Person, Served
-from tests.test_access import ACCESS
+from tests.test_access import ACCESS, SERVED
 from tests.test_contract import OPERATIONS
 
 # These end the session that asks, and everything after it would be refused.
@@ -46,25 +47,33 @@ async def settle(served: Served) -> Tenant:
     person = await served.people.join(username=canary, email=f"{canary}@example.com")
     draft = await served.people.write(person, published=False, title=canary, content=f"{canary} sings")
     colleague = await served.people.join(person.workspace_id, username=f"{canary}.too")
-    ids = {
-        "article_id": [draft.id],
-        "invitation_id": [(await served.people.invite(person, email=f"{canary}.three@example.com")).id],
-        "session_id": [person.session_id],
-        "user_id": [person.user.id, colleague.user.id],
-        "workspace_id": [person.workspace_id],
+    known = {
+        "article_id": draft.id,
+        "invitation_id": (await served.people.invite(person, email=f"{canary}.three@example.com")).id,
+        "session_id": person.session_id,
+        "user_id": person.user.id,
+        "workspace_id": person.workspace_id,
     }
+    every = await served.people.one_of_each(SERVED, person, canary, known)
+    ids = {name: [key] for name, key in every.items()}
+    ids["user_id"].append(colleague.user.id)
     return Tenant(person, canary, ids)
 
 
 async def belongings(served: Served, tenant: Tenant) -> list[Any]:
     """Everything that the tenant has, as the database holds it."""
+    scoped = [
+        mapper.local_table for mapper in Declarative.registry.mappers if issubclass(mapper.class_, WorkspaceScoped)
+    ]
     queries = (
         "SELECT to_jsonb(t) FROM users t WHERE id = :user",
         "SELECT to_jsonb(t) FROM sessions t WHERE user_id = :user ORDER BY id",
         "SELECT to_jsonb(t) FROM workspaces t WHERE id = :workspace",
-        "SELECT to_jsonb(t) FROM memberships t WHERE workspace_id = :workspace ORDER BY id",
-        "SELECT to_jsonb(t) FROM invitations t WHERE workspace_id = :workspace ORDER BY id",
-        "SELECT to_jsonb(t) FROM articles t WHERE workspace_id = :workspace ORDER BY id",
+        "SELECT to_jsonb(t) FROM article_tags t WHERE workspace_id = :workspace ORDER BY 1",
+        *(
+            f"SELECT to_jsonb(t) FROM {name} t WHERE workspace_id = :workspace ORDER BY 1"  # noqa: S608  # our tables
+            for name in ("memberships", "invitations", *scoped)
+        ),
     )
     keys = {"user": tenant.person.user.id, "workspace": tenant.person.workspace_id}
     async with served.people.database.unit_of_work() as uow:

@@ -6,6 +6,20 @@ from app.roles import Role
 
 
 @dataclass(frozen=True)
+class Actor:
+    """Who acts: nobody known, a user, or one in a role in the active workspace."""
+
+    user: User | None = None
+    role: Role | None = None
+
+    def may_change(self, owner_id: int) -> bool:
+        """Whether this is the owner, or an admin of the workspace."""
+        return (self.user is not None and self.user.id == owner_id) or (
+            self.role is not None and self.role.includes(Role.admin)
+        )
+
+
+@dataclass(frozen=True)
 class Member:
     """A user in a workspace: who acts, where, and as what."""
 

@@ -4,6 +4,7 @@ from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, false,
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.models.base import Base, Timestamped, WorkspaceScoped
+from app.models.resource import Access, Resource
 
 if TYPE_CHECKING:
     from app.models.user import User
@@ -13,6 +14,12 @@ class Article(WorkspaceScoped, Timestamped, Base):
     """Something written. Until it is published it is a draft, for its workspace alone."""
 
     __tablename__ = "articles"
+    __resource__ = Resource(
+        routes=False,
+        read=Access.anyone,
+        owner="author_id",
+        searchable=("title", "content"),
+    )
 
     title: Mapped[str] = mapped_column(String(200))
     content: Mapped[str] = mapped_column(Text)

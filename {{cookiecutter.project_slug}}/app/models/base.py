@@ -16,8 +16,10 @@ NAMING_CONVENTION = {
 }
 
 
-class Base(AsyncAttrs, DeclarativeBase):
-    """Base of every model: a bigint key made by the server, and what the server computes comes back at once."""
+class Declarative(AsyncAttrs, DeclarativeBase):
+    """What all models have in common. By itself it is the base of those whose key is not a number of the server's:
+    a code, a UUID, several columns.
+    """
 
     metadata = MetaData(naming_convention=NAMING_CONVENTION)
     type_annotation_map = {  # noqa: RUF012  # SQLAlchemy declares it so
@@ -25,6 +27,12 @@ class Base(AsyncAttrs, DeclarativeBase):
     }
     # INSERT … RETURNING and UPDATE … RETURNING: no second query for defaults and timestamps.
     __mapper_args__ = {"eager_defaults": True}  # noqa: RUF012
+
+
+class Base(Declarative):
+    """Base of nearly every model: a bigint key made by the server."""
+
+    __abstract__ = True
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True, sort_order=-1)
 
@@ -45,6 +53,14 @@ class WorkspaceScoped:
     """
 
     workspace_id: Mapped[int] = mapped_column(ForeignKey("workspaces.id", ondelete="CASCADE"), sort_order=80)
+
+
+class Owned:
+    """A row of one user, set when it is made; it goes when the account does. Only he and the admins of the workspace
+    change or delete it.
+    """
+
+    owner_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True, sort_order=81)
 
 
 def text_enum(values: type[StrEnum], name: str) -> Enum:

@@ -5,6 +5,7 @@ from sqlalchemy import BigInteger, ForeignKeyConstraint, Index, String, false, f
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.models.base import Base, Timestamped
+from app.models.resource import Access, Resource
 
 if TYPE_CHECKING:
     from app.models.article import Article
@@ -14,6 +15,8 @@ class User(Timestamped, Base):
     """Somebody with an account. E-mail and user name are unique without regard to case."""
 
     __tablename__ = "users"
+    # What others see of somebody who has written something.
+    __resource__ = Resource(name="Author", routes=False, read=Access.anyone, fields=("id", "username"))
 
     email: Mapped[str] = mapped_column(String(255))
     username: Mapped[str] = mapped_column(String(50))

@@ -1,17 +1,21 @@
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import ColumnElement, Select
+from sqlalchemy import ColumnElement, Select, Text, delete, literal, literal_column, select
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Bundle
 
 from app.database import Reader
-from app.models.base import Base
+from app.errors import Stale
+from app.models.base import Declarative
 from app.schemas.page import PageQuery
 
-Model = TypeVar("Model", bound=Base)
+Model = TypeVar("Model", bound=Declarative)
 Item = TypeVar("Item")
+# Of which one has to be the row's; None takes any.
+Versions = Collection[str] | None
 
 
 class Repository(Generic[Model]):
@@ -33,6 +37,17 @@ class Repository(Generic[Model]):
         await self._session.flush()
         return entity
 
+    async def add_all(self, entities: Sequence[Model]) -> Sequence[Model]:
+        """Insert the rows, by one statement."""
+        self._session.add_all(entities)
+        await self._session.flush()
+        return entities
+
+    async def expect(self, entity: Model, versions: Versions) -> None:
+        """Raises `Stale` unless the row, which is locked, is in one of these versions; None takes any."""
+        if versions is not None and await self._session.scalar(_version_of(entity)) not in versions:
+            raise Stale("This has changed since you read it; read it again")
+
     async def update(self, entity: Model, changes: Mapping[str, Any]) -> Model:
         """Change the named fields of the row.
 
@@ -50,6 +65,43 @@ class Repository(Generic[Model]):
         await self._session.delete(entity)
         await self._session.flush()
 
+    async def link(self, entity: Model, relation: str, other: Declarative) -> None:
+        """Put the two together in the association table of a many-to-many relationship. Again, and nothing happens."""
+        table, values = _association(entity, relation, other)
+        await self._session.execute(insert(table).values(values).on_conflict_do_nothing())
+
+    async def unlink(self, entity: Model, relation: str, other: Declarative) -> bool:
+        """Take them apart; whether they were together."""
+        table, values = _association(entity, relation, other)
+        of_both = [table.c[name] == value for name, value in values.items()]
+        result = await self._session.execute(delete(table).where(*of_both).returning(literal(1)))
+        return result.first() is not None
+
+
+def version_of(table: str) -> ColumnElement[str]:
+    """What changes with each change of a row: PostgreSQL's number of the transaction that wrote it."""
+    return literal_column(f'"{table}".xmin').cast(Text)
+
+
+def _version_of(entity: Declarative) -> Select[str]:
+    mapper = entity.__mapper__
+    key = [
+        column == value
+        for column, value in zip(mapper.primary_key, mapper.primary_key_from_instance(entity), strict=True)
+    ]
+    return select(version_of(str(mapper.local_table))).select_from(type(entity)).where(*key)
+
+
+def _association(entity: Declarative, relation: str, other: Declarative) -> tuple[Any, dict[str, Any]]:
+    """The association table, and the row of it that links the two: made of theirs, the workspace included."""
+    found = entity.__mapper__.relationships[relation]
+    links = [(entity, *pair) for pair in found.synchronize_pairs]
+    links += [(other, *pair) for pair in found.secondary_synchronize_pairs or ()]
+    values = {
+        str(there.key): getattr(row, row.__mapper__.get_property_by_column(here).key) for row, here, there in links
+    }
+    return found.secondary, values
+
 
 @dataclass(frozen=True)
 class Page(Generic[Item]):
@@ -60,7 +112,7 @@ class Page(Generic[Item]):
 
 
 async def read_page(
-    reader: Reader, statement: Select[Item], source: type[Base] | Bundle[Any], query: PageQuery
+    reader: Reader, statement: Select[Item], source: type[Declarative] | Bundle[Any], query: PageQuery
 ) -> Page[Item]:
     """The part of the list that the query asks for. It is sorted by columns of the model, or of the bundle where a
     list shows columns of several.
@@ -72,7 +124,7 @@ async def read_page(
     return Page(items=rows[: query.limit], has_more=len(rows) > query.limit)
 
 
-def ordering(source: type[Base] | Bundle[Any], sort: str) -> list[ColumnElement[Any]]:
+def ordering(source: type[Declarative] | Bundle[Any], sort: str) -> list[ColumnElement[Any]]:
     """The terms of ORDER BY for a sort such as `-created_at,title`.
 
     The key comes last and goes the way of the first term: without a total order rows appear on two pages or on none.

@@ -1,79 +1,78 @@
-from collections.abc import Sequence
-from typing import Annotated
-
-from fastapi import APIRouter, Query, Response, status
+from fastapi import APIRouter, Request, Response, status
 
 from app.auth.dependencies import Caller, OptionalCaller, WorkspaceUow, Writer
-from app.dependencies import Id, Links, Reads
-from app.errors import Forbidden, Invalid, NotFound, Unauthenticated
+from app.dependencies import Expected, Id, Reads
+from app.errors import Conflict, Forbidden, Invalid, NotFound, Stale, Unauthenticated
 from app.idempotency import IdempotentRoute, Once
 from app.models.article import Article
 from app.problems import documented
 from app.repositories.articles import visible_to
-from app.repositories.base import read_page
-from app.schemas.article import ArticleCreate, ArticleQuery, ArticleRead, ArticleUpdate
+from app.resources.collection import Collection
+from app.schemas.article import ArticleCreate, ArticleRead, ArticleUpdate
+from app.schemas.base import OneOrMany, as_list
 from app.services.articles import ArticleService
 
 router = APIRouter(prefix="/articles", tags=["articles"], route_class=IdempotentRoute)
+articles = Collection(Article, ArticleRead)
 
 
-@router.get("", response_model=list[ArticleRead], responses=documented(Unauthenticated, Invalid))
-async def list_articles(
-    query: Annotated[ArticleQuery, Query()], reader: Reads, caller: OptionalCaller, links: Links
-) -> Sequence[Article]:
+@router.get(
+    "",
+    response_model=articles.many,
+    responses=documented(Unauthenticated, Invalid),
+    openapi_extra=articles.list_parameters,
+)
+async def list_articles(request: Request, reader: Reads, caller: OptionalCaller) -> Response:
     """Published articles, and the drafts of your workspace."""
-    statement = visible_to(_workspace_of(caller))
-    if query.published is not None:
-        statement = statement.where(Article.published.is_(query.published))
-    page = await read_page(reader.unscoped(), statement, Article, query)
-    links.announce(page, query)
-    return page.items
+    return await articles.page(request, reader.unscoped(), visible_to(_workspace_of(caller)))
 
 
-@router.get("/{article_id}", response_model=ArticleRead, responses=documented(Unauthenticated, NotFound, Invalid))
-async def read_article(article_id: Id, reader: Reads, caller: OptionalCaller) -> Article:
+@router.get(
+    "/{article_id}",
+    response_model=articles.one,
+    responses=documented(Unauthenticated, NotFound, Invalid),
+    openapi_extra=articles.item_parameters,
+)
+async def read_article(article_id: Id, request: Request, reader: Reads, caller: OptionalCaller) -> Response:
     """One article: published, or of your workspace."""
     statement = visible_to(_workspace_of(caller)).where(Article.id == article_id)
-    article = await reader.unscoped().one_or_none(statement)
-    if article is None:
-        raise NotFound("Article")
-    return article
+    return await articles.item(request, reader.unscoped(), statement)
 
 
 @router.post(
     "",
-    response_model=ArticleRead,
+    response_model=articles.made,
     status_code=status.HTTP_201_CREATED,
-    responses=documented(Unauthenticated, Forbidden, Invalid),
+    responses=documented(Unauthenticated, Forbidden, Conflict, Invalid),
 )
-async def create_article(
-    data: ArticleCreate, author: Writer, uow: WorkspaceUow, response: Response, _once: Once
-) -> Article:
-    """Write an article. It is a draft until it is published."""
-    article = await ArticleService(uow).create(data, author)
-    response.headers["Location"] = f"/articles/{article.id}"
-    return article
+async def create_article(data: OneOrMany[ArticleCreate], author: Writer, uow: WorkspaceUow, _once: Once) -> Response:
+    """Write an article, or several at once: all of them, or none. It is a draft until it is published."""
+    made = await ArticleService(uow).create(as_list(data), author)
+    return await articles.created(uow, made, data)
 
 
 @router.patch(
     "/{article_id}",
     response_model=ArticleRead,
-    responses=documented(Unauthenticated, Forbidden, NotFound, Invalid),
+    responses=documented(Unauthenticated, Forbidden, NotFound, Conflict, Stale, Invalid),
 )
-async def update_article(article_id: Id, data: ArticleUpdate, editor: Writer, uow: WorkspaceUow) -> Article:
+async def update_article(
+    article_id: Id, data: ArticleUpdate, editor: Writer, uow: WorkspaceUow, expected: Expected
+) -> Response:
     """Change what is sent, leave the rest. For the author, and for admins of the workspace."""
-    return await ArticleService(uow).update(article_id, data, editor)
+    article = await ArticleService(uow).update(article_id, data, editor, expected)
+    return await articles.updated(uow, article)
 
 
 @router.delete(
     "/{article_id}",
     status_code=status.HTTP_204_NO_CONTENT,
     response_class=Response,
-    responses=documented(Unauthenticated, Forbidden, NotFound, Invalid),
+    responses=documented(Unauthenticated, Forbidden, NotFound, Conflict, Stale, Invalid),
 )
-async def delete_article(article_id: Id, editor: Writer, uow: WorkspaceUow) -> None:
+async def delete_article(article_id: Id, editor: Writer, uow: WorkspaceUow, expected: Expected) -> None:
     """Delete an article. For the author, and for admins of the workspace."""
-    await ArticleService(uow).delete(article_id, editor)
+    await ArticleService(uow).delete(article_id, editor, expected)
 
 
 def _workspace_of(caller: Caller | None) -> int | None:

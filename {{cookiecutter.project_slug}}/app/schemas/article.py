@@ -4,7 +4,6 @@ from typing import Annotated
 from pydantic import Field, StringConstraints
 
 from app.schemas.base import NOT_SENT, Input, Output, Patch
-from app.schemas.page import PageQuery, SortBy
 
 # White space around it is dropped, so a title needs something else: said in the contract too.
 Title = Annotated[
@@ -35,12 +34,3 @@ class ArticleRead(Output):
     author_id: int
     created_at: datetime
     updated_at: datetime
-
-
-class ArticleQuery(PageQuery):
-    """Which articles, in which order."""
-
-    published: Annotated[
-        bool | None, Field(description="Only published ones, or only the drafts of your workspace")
-    ] = None
-    sort: Annotated[str, SortBy("created_at", "updated_at", "title", "id")] = "-created_at"

@@ -1,9 +1,24 @@
-from typing import Any
+from typing import Annotated, Any, Final, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    ValidatorFunctionWrapHandler,
+    field_validator,
+)
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, core_schema
+
+MOST_AT_ONCE: Final = 100
+
+One = TypeVar("One", bound=BaseModel)
 
 
-def _document_text(schema: dict[str, Any]) -> None:
+def document_text(schema: dict[str, Any]) -> None:
+    """Say of all text in the schema that it holds no NUL."""
     for field in schema.get("properties", {}).values():
         for variant in field.get("anyOf", [field]):  # a string, or a string or null
             if variant.get("type") == "string" and not variant.keys() & {"pattern", "format", "enum", "const"}:
@@ -17,7 +32,7 @@ NOT_SENT: Any = Field(default_factory=lambda: None)
 class Input(BaseModel):
     """What a client sends. A field that nobody knows is an error, not a silence: it may be a misspelt one."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra=_document_text)
+    model_config = ConfigDict(extra="forbid", json_schema_extra=document_text)
 
     @field_validator("*", mode="after")
     @classmethod
@@ -27,13 +42,45 @@ class Input(BaseModel):
             raise ValueError("must not contain NUL characters")
         return value
 
+    def sent(self) -> dict[str, Any]:
+        """The fields that were sent, and not those that have a default."""
+        return self.model_dump(exclude_unset=True)
+
 
 class Patch(Input):
     """A merge: fields that were sent replace, the others stay. `null` is refused where the column is NOT NULL."""
 
     def changes(self) -> dict[str, Any]:
         """The fields that were sent."""
-        return self.model_dump(exclude_unset=True)
+        return self.sent()
+
+
+class _OneOrMany:
+    """Of an array what is wrong is told with its place: `[body, 2, name]`."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_wrap_validator_function(_each, handler.generate_schema(get_args(source)[0]))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        one = handler(schema)
+        return {"anyOf": [one, {"type": "array", "items": one, "minItems": 1, "maxItems": MOST_AT_ONCE}]}
+
+
+def _each(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
+    if not isinstance(value, list):
+        return validate(value)
+    if not 1 <= len(value) <= MOST_AT_ONCE:
+        raise ValueError(f"an array holds 1 to {MOST_AT_ONCE}, this one {len(value)}")
+    return [validate(item, place) for place, item in enumerate(value)]
+
+
+# A body that is one thing, or an array of them: all are made, or none.
+OneOrMany = Annotated[One | list[One], _OneOrMany()]
+
+
+def as_list(data: One | list[One]) -> list[One]:
+    """What was sent, as an array in any case."""
+    return data if isinstance(data, list) else [data]
 
 
 class Output(BaseModel):

@@ -1,10 +1,12 @@
+from collections.abc import Sequence
+
 from sqlalchemy import select
 
 from app.auth.membership import Member
 from app.database import UnitOfWork
 from app.errors import Forbidden, NotFound
 from app.models.article import Article
-from app.repositories.base import Repository
+from app.repositories.base import Repository, Versions
 from app.roles import Role
 from app.schemas.article import ArticleCreate, ArticleUpdate
 
@@ -16,19 +18,19 @@ class ArticleService:
         self._uow = uow
         self._articles = Repository(Article, uow.session)
 
-    async def create(self, data: ArticleCreate, author: Member) -> Article:
-        return await self._articles.add(Article(**data.model_dump(), author_id=author.user.id))
+    async def create(self, data: Sequence[ArticleCreate], author: Member) -> Sequence[Article]:
+        return await self._articles.add_all([Article(**one.sent(), author_id=author.user.id) for one in data])
 
-    async def update(self, article_id: int, data: ArticleUpdate, editor: Member) -> Article:
-        """Raises `NotFound`; `Forbidden` for anybody but the author and the workspace's admins."""
-        article = await self._editable(article_id, editor)
+    async def update(self, article_id: int, data: ArticleUpdate, editor: Member, expected: Versions) -> Article:
+        """Raises `NotFound`; `Forbidden` for anybody but the author and the workspace's admins; `Stale`."""
+        article = await self._editable(article_id, editor, expected)
         return await self._articles.update(article, data.changes())
 
-    async def delete(self, article_id: int, editor: Member) -> None:
-        """Raises `NotFound`; `Forbidden` for anybody but the author and the workspace's admins."""
-        await self._articles.delete(await self._editable(article_id, editor))
+    async def delete(self, article_id: int, editor: Member, expected: Versions) -> None:
+        """Raises `NotFound`; `Forbidden` for anybody but the author and the workspace's admins; `Stale`."""
+        await self._articles.delete(await self._editable(article_id, editor, expected))
 
-    async def _editable(self, article_id: int, editor: Member) -> Article:
+    async def _editable(self, article_id: int, editor: Member, expected: Versions) -> Article:
         """Locked, so that of two changes at once the second sees the first."""
         statement = select(Article).where(Article.id == article_id)
         article = await self._articles.one_or_none(statement, for_update=True)
@@ -37,6 +39,7 @@ class ArticleService:
             raise NotFound("Article")
         if article.author_id != editor.user.id and not editor.role.includes(Role.admin):
             raise Forbidden
+        await self._articles.expect(article, expected)
         return article
 
     async def _refuse_foreign(self, article_id: int) -> None:

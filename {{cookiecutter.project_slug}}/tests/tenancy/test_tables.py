@@ -21,7 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app import discovery
 from app.database import Database
 from app.errors import Invalid
-from app.models.base import Base, WorkspaceScoped
+from app.models.base import Declarative, WorkspaceScoped
 from app.models.user import User
 from tests.tenancy.two import Two
 
@@ -48,7 +48,9 @@ def faults(scoped: Iterable[Table]) -> list[str]:
 class TestTables:
     def test_every_reference_among_a_workspaces_rows_names_the_workspace(self) -> None:
         list(discovery.modules("app.models"))
-        scoped = [mapper.local_table for mapper in Base.registry.mappers if issubclass(mapper.class_, WorkspaceScoped)]
+        scoped = [
+            mapper.local_table for mapper in Declarative.registry.mappers if issubclass(mapper.class_, WorkspaceScoped)
+        ]
         assert "articles" in {table.name for table in scoped if isinstance(table, Table)}
         assert faults(table for table in scoped if isinstance(table, Table)) == []
 
@@ -109,8 +111,8 @@ def as_the_docstring_says() -> ForeignKeyConstraint:
 
 def child_of_articles(*constraints: Any) -> tuple[Table, Table]:
     """The articles, and a table that refers to them, apart from the application's own."""
-    metadata = MetaData(naming_convention=Base.metadata.naming_convention)
-    for table in Base.metadata.tables.values():
+    metadata = MetaData(naming_convention=Declarative.metadata.naming_convention)
+    for table in Declarative.metadata.tables.values():
         table.to_metadata(metadata)
     columns = [Column(name, BigInteger) for name in ("id", "workspace_id", "article_id")]
     return metadata.tables["articles"], Table("notes", metadata, *columns, *constraints)

@@ -1,0 +1,75 @@
+"""Every model that is served, or shown by others, with its description."""
+
+from dataclasses import asdict
+from functools import cache, cached_property
+from typing import Any
+
+from pydantic import BaseModel
+from sqlalchemy.orm import registry
+
+from app.models.resource import resource_of
+from app.resources import schemas
+from app.resources.compilation import ResourceError, describe
+from app.resources.description import Entity
+
+
+class Catalog:
+    """The models of one declarative base that say `__resource__`, in the order of their names."""
+
+    def __init__(self, models: list[type[Any]]) -> None:
+        self.entities: dict[str, Entity] = {}
+        self._models: dict[str, type[Any]] = {}
+        for model in models:
+            entity = describe(model)  # type: ignore[arg-type]  # a class is hashable
+            if entity.name in self.entities:
+                raise ResourceError(f"Two models are called {entity.name}: give one another name, Resource(name=...)")
+            self.entities[entity.name], self._models[entity.name] = entity, model
+
+    @cached_property
+    def _names(self) -> dict[type[Any], str]:
+        return {model: name for name, model in self._models.items()}
+
+    def entity_of(self, model: type[Any]) -> Entity:
+        """Raises `ResourceError` for a model that says nothing of itself."""
+        if model not in self._names:
+            raise ResourceError(f"{model.__name__} has no __resource__ that says how it is served")
+        return self.entities[self._names[model]]
+
+    def model_of(self, entity: Entity) -> type[Any]:
+        """The model that was described."""
+        return self._models[entity.name]
+
+    def as_json(self) -> dict[str, Any]:
+        """Every entity, for whoever reads JSON and knows nothing of Python: sorted, and without what says nothing."""
+        return {name: _said(asdict(entity)) for name, entity in sorted(self.entities.items())}
+
+    def target(self, entity: Entity, relation: str) -> Entity:
+        """What a relation leads to. Raises `KeyError`."""
+        return self.entities[entity.relation(relation).target]
+
+    def read_schema(self, entity: Entity) -> type[BaseModel]:
+        """What a client receives of a row."""
+        return schemas.read_schema(entity)
+
+    def part_schema(self, entity: Entity) -> type[BaseModel]:
+        """What a client receives who asks for some fields, or for what they lead to."""
+        return schemas.part_schema(
+            entity, {one.name: self.read_schema(self.entities[one.target]) for one in entity.relations}
+        )
+
+
+def _said(part: Any) -> Any:
+    if isinstance(part, dict):
+        return {key: _said(value) for key, value in sorted(part.items()) if value not in (None, "", ())}
+    return [_said(one) for one in part] if isinstance(part, list | tuple) else part
+
+
+@cache
+def _catalog(models: registry) -> Catalog:
+    mapped = sorted((mapper.class_ for mapper in models.mappers), key=lambda model: str(model.__name__))
+    return Catalog([model for model in mapped if resource_of(model) is not None])
+
+
+def catalog_of(model: type[Any]) -> Catalog:
+    """The catalog that the model belongs to: that of its declarative base."""
+    return _catalog(model.registry)

@@ -1,0 +1,206 @@
+"""Reading one model over HTTP, as the contract has it: for the routes that are generated and for those written by hand.
+
+articles = Collection(Article, ArticleRead)
+
+@router.get("", response_model=articles.many, openapi_extra=articles.list_parameters)
+async def list_articles(request: Request, reader: Reads) -> Response:
+    return await articles.page(request, reader, select(Article).where(Article.published))
+"""
+
+import json
+from collections.abc import Sequence
+from functools import cached_property
+from http import HTTPStatus
+from typing import Any, Generic
+from urllib.parse import quote
+
+from fastapi import Request, Response
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel
+from sqlalchemy import Row, Select, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.database import Reader, UnitOfWork
+from app.errors import NotFound
+from app.repositories.base import Model
+from app.resources import openapi
+from app.resources.catalog import Catalog, catalog_of
+from app.resources.description import Entity
+from app.resources.queries import ListQuery, QueryError, QueryReader, Shape
+from app.resources.statements import Statements
+from app.resources.types import needs_python
+
+JSON = "application/json"
+
+
+class Collection(Generic[Model]):
+    """The rows of a model, as a schema shows them.
+
+    PostgreSQL writes the JSON where the schema is made of columns; where it has more, or a column that only Python can
+    write, Pydantic does.
+    """
+
+    def __init__(self, model: type[Model], schema: type[BaseModel] | None = None) -> None:
+        self.model = model
+        self._schema_by_hand = schema
+
+    # What follows is made when it is first asked for: by then every model is known.
+
+    @cached_property
+    def _catalog(self) -> Catalog:
+        return catalog_of(self.model)
+
+    @cached_property
+    def entity(self) -> Entity:
+        """What the model is to others."""
+        return self._catalog.entity_of(self.model)
+
+    @cached_property
+    def schema(self) -> type[BaseModel]:
+        """What a client receives of a row."""
+        return self._schema_by_hand or self._catalog.read_schema(self.entity)
+
+    @cached_property
+    def one(self) -> Any:
+        """The `response_model` of a row."""
+        return self.schema | self._catalog.part_schema(self.entity)
+
+    @cached_property
+    def many(self) -> Any:
+        """The `response_model` of a page."""
+        return list[self.one]  # type: ignore[name-defined]  # a type that is made here
+
+    @cached_property
+    def made(self) -> Any:
+        """The `response_model` of what is made: one row, or as many as were sent."""
+        return self.schema | list[self.schema]  # type: ignore[name-defined]  # as above
+
+    @cached_property
+    def list_parameters(self) -> dict[str, Any]:
+        """The `openapi_extra` of a page."""
+        return {"parameters": openapi.list_parameters(self.entity, self._catalog)}
+
+    @cached_property
+    def item_parameters(self) -> dict[str, Any]:
+        """The `openapi_extra` of a row."""
+        return {"parameters": openapi.item_parameters(self.entity, self._catalog)}
+
+    @cached_property
+    def _queries(self) -> QueryReader:
+        return QueryReader(self.entity, self._catalog)
+
+    @cached_property
+    def _statements(self) -> Statements:
+        return Statements(self.model, self.entity, self._catalog)
+
+    @cached_property
+    def _only_python(self) -> bool:
+        known = self.entity.by_name
+        return any(name not in known or needs_python(known[name].type) for name in self.schema.model_fields)
+
+    # ---------------------------------------------------------------------------------------------------- answers
+
+    async def page(self, request: Request, reader: Reader, rows: Select[Any] | None = None) -> Response:
+        """The page of these rows that the query string asks for. It says where the list goes on (RFC 8288)."""
+        query = self._asked(request, self._queries.list_query)
+        wanted = select(self.model) if rows is None else rows
+        statement = self._statements.page(wanted, query, whole=self._only_python)
+        found = await reader.rows(statement)
+        page = found[: query.limit]
+        response = Response("[" + ",".join(self._written(row, query.shape) for row in page) + "]", media_type=JSON)
+        if len(found) > query.limit:
+            response.headers["Link"] = f'<{self._next(request, query, page[-1])}>; rel="next"'
+        if query.count is not None:
+            response.headers["X-Total-Count"] = str(await self._count(reader, wanted, query))
+        return response
+
+    async def item(self, request: Request, reader: Reader, rows: Select[Any]) -> Response:
+        """The only row of these, with its version as `ETag`. Raises `NotFound`."""
+        shape = self._asked(request, self._queries.item_query)
+        found = await reader.rows(self._statements.item(rows, shape, whole=self._only_python))
+        if not found:
+            raise NotFound(self.entity.title)
+        version = None if shape.include else _etag(found[0])
+        if version is not None and version in request.headers.get("if-none-match", ""):
+            return Response(status_code=HTTPStatus.NOT_MODIFIED, headers={"ETag": version})
+        return Response(self._written(found[0], shape), media_type=JSON, headers={"ETag": version} if version else None)
+
+    async def created(self, uow: UnitOfWork, entities: Sequence[Model], data: object) -> Response:
+        """201 with what was made: an array if the body was one, else one row with its `Location`."""
+        rows = await self._read(uow.session, entities)
+        shape = self._whole
+        if isinstance(data, list):
+            body = "[" + ",".join(self._written(row, shape) for row in rows) + "]"
+            return Response(body, HTTPStatus.CREATED, media_type=JSON)
+        headers = {"Location": self.location(entities[0]), **({"ETag": tag} if (tag := _etag(rows[0])) else {})}
+        return Response(self._written(rows[0], shape), HTTPStatus.CREATED, headers, JSON)
+
+    async def updated(self, uow: UnitOfWork, entity: Model) -> Response:
+        """200 with the row as it is now."""
+        (row,) = await self._read(uow.session, [entity])
+        headers = {"ETag": tag} if (tag := _etag(row)) else None
+        return Response(self._written(row, self._whole), HTTPStatus.OK, headers, JSON)
+
+    def location(self, entity: Any) -> str:
+        """The path of the row."""
+        keys = (quote(str(getattr(entity, key.field)), safe="") for key in self.entity.keys)
+        return "/".join((self.entity.path, *keys))
+
+    # ------------------------------------------------------------------------------------------------------ parts
+
+    @cached_property
+    def _whole(self) -> Shape:
+        return Shape(tuple(one.name for one in self.entity.fields))
+
+    def _asked(self, request: Request, read: Any) -> Any:
+        try:
+            return read(request.query_params.multi_items())
+        except QueryError as error:
+            raise RequestValidationError(
+                [
+                    {"type": "value_error", "loc": ("query", name), "msg": message, "input": None}
+                    for name, message in error.problems.items()
+                ]
+            ) from error
+
+    def _written(self, row: Row[Any], shape: Shape) -> str:
+        """The row as JSON: as PostgreSQL has written it, or by the schema, with what is included beside it."""
+        if not self._only_python:
+            return str(row.body)
+        every = shape.fields == self._whole.fields
+        shown = self.schema.model_validate(row[0])
+        text = shown.model_dump_json(include=None if every else set(shape.fields))
+        if not shape.include:
+            return text
+        included = json.loads(row.included)
+        return json.dumps(json.loads(text) | included, ensure_ascii=False, separators=(",", ":"))
+
+    async def _read(self, session: AsyncSession, entities: Sequence[Model]) -> list[Row[Any]]:
+        """The rows as they are in this transaction, in this order."""
+        keys = [getattr(self.model, key.field) for key in self.entity.keys]
+        values = [tuple(getattr(entity, key.field) for key in self.entity.keys) for entity in entities]
+        wanted = select(self.model).where(
+            tuple_(*keys).in_(values) if len(keys) > 1 else keys[0].in_(v for (v,) in values)
+        )
+        statement = self._statements.item(wanted, self._whole, whole=self._only_python).add_columns(*keys)
+        found = {tuple(row[-len(keys) :]): row for row in await session.execute(statement)}
+        return [found[value] for value in values]
+
+    async def _count(self, reader: Reader, rows: Select[Any], query: ListQuery) -> int:
+        if query.count == "estimated":
+            return await reader.estimate(self._statements.every(rows, query))
+        ((count,),) = await reader.rows(self._statements.count(rows, query))
+        return int(count)
+
+    def _next(self, request: Request, query: ListQuery, last: Row[Any]) -> str:
+        """The address of the next page. It is relative, so that it is right behind every proxy."""
+        if query.skip is not None:
+            following = request.url.include_query_params(skip=query.skip + query.limit)
+        else:
+            values = last[-len(query.order) :]
+            following = request.url.include_query_params(cursor=self._queries.cursor(query.order, values))
+        return f"{following.path}?{following.query}"
+
+
+def _etag(row: Row[Any]) -> str | None:
+    return f'"{row.version}"' if row.version is not None else None

@@ -1,0 +1,303 @@
+"""From a mapped class to its description. What cannot be served right is refused here, when the application starts."""
+
+import re
+from collections.abc import Iterable, Iterator
+from functools import cache
+from typing import Any, Final
+
+from sqlalchemy import Column, FromClause, Identity, Table, inspect
+from sqlalchemy.orm import ColumnProperty, Mapper, RelationshipDirection, RelationshipProperty
+from sqlalchemy.sql.elements import BooleanClauseList
+from sqlalchemy.sql.schema import ColumnDefault, Sequence
+
+from app.models.base import Timestamped, WorkspaceScoped
+from app.models.resource import Access, Resource, owner_column, resource_of, snake, title_of
+from app.resources.description import Entity, Field, Key, Kind, Relation, Taken, Type
+from app.resources.types import KINDS, needs_python, type_of
+
+_SECRET: Final = re.compile(r"password|passwd|secret|token|hash|salt|api_?key|private_?key|credential", re.IGNORECASE)
+_OF_TIMESTAMPED: Final = {"created_at", "updated_at"}
+
+
+class ResourceError(Exception):
+    """A model cannot be served as it is. The message says which, why, and what to do."""
+
+
+@cache
+def describe(model: type[Any]) -> Entity:
+    """The model as an API. Raises `ResourceError`."""
+    return _Compiler(model).entity()
+
+
+class _Compiler:
+    def __init__(self, model: type[Any]) -> None:
+        self.model = model
+        self.mapper: Mapper[Any] = inspect(model)
+        self.resource = resource_of(model) or Resource(routes=False)
+        self.name = self.resource.name or model.__name__
+
+    def entity(self) -> Entity:
+        self._refuse_inheritance()
+        self._refuse_unknown_names()
+        fields = tuple(self._fields())
+        keys = self._keys()
+        read, write = self._access()
+        table = self.mapper.local_table
+        name = _table_name(table)
+        path = self.resource.path.strip("/") or name.replace("_", "-")
+        return Entity(
+            name=self.name,
+            title=title_of(self.model),
+            plural=path.replace("-", "_").replace("/", "_"),
+            path=f"/{path}",
+            description=_first_paragraph(self.model),
+            table=name,
+            scoped=issubclass(self.model, WorkspaceScoped),
+            owner=owner_column(self.model),
+            read=read,
+            write=write,
+            sort=self._sort(fields),
+            keys=keys,
+            fields=fields,
+            relations=tuple(self._relations(read)),
+            parent=self.resource.parent or None,
+            routes=self.resource.routes,
+            versioned=isinstance(table, Table) and not table.info.get("view"),
+        )
+
+    # ------------------------------------------------------------------------------------------------ refusals
+
+    def _refuse(self, reason: str) -> ResourceError:
+        return ResourceError(f"{self.model.__name__} cannot be served: {reason}")
+
+    def _refuse_inheritance(self) -> None:
+        if self.mapper.inherits or self.mapper.polymorphic_on is not None or self.mapper.concrete:
+            raise self._refuse("it is part of a table inheritance. Serve it by hand, or map each table by itself")
+
+    def _refuse_unknown_names(self) -> None:
+        columns, relations = set(self.mapper.column_attrs.keys()), set(self.mapper.relationships.keys())
+        declared = self.resource
+        known = {
+            "fields": columns,
+            "hidden": columns | relations,
+            "read_only": columns,
+            "searchable": columns,
+            "sortable": columns,
+            "owner": columns,
+            "parent": relations,
+            "sort": columns,
+        }
+        said = {
+            "sort": [part.removeprefix("-") for part in declared.sort.split(",") if part],
+            "owner": [declared.owner] if declared.owner else [],
+            "parent": [declared.parent] if declared.parent else [],
+        }
+        for option, names in known.items():
+            for name in said.get(option, getattr(declared, option) or ()):
+                if name not in names:
+                    raise self._refuse(f"{option} names {name!r}, which it does not have")
+
+    # ------------------------------------------------------------------------------------------------- columns
+
+    def _attributes(self) -> Iterator[tuple[str, Column[Any]]]:
+        for attribute in self.mapper.column_attrs:
+            column = attribute.columns[0]
+            if isinstance(attribute, ColumnProperty) and isinstance(column, Column):
+                yield attribute.key, column
+
+    def _is_shown(self, name: str, column: Column[Any]) -> bool:
+        if self.resource.fields:
+            return name in self.resource.fields
+        if name in self.resource.hidden or _SECRET.search(name):
+            return False
+        if name == "workspace_id" and issubclass(self.model, WorkspaceScoped):
+            return False
+        return column.type.python_type is not bytes if _has_python_type(column) else True
+
+    def _fields(self) -> Iterator[Field]:
+        for name, column in self._attributes():
+            if not self._is_shown(name, column):
+                if self._must_be_sent(name, column) and self._is_written():
+                    raise self._refuse(f"{name} is hidden, NOT NULL and without a default, so no row could be made")
+                continue
+            of = self._type(name, column)
+            taken = self._taken(name, column)
+            yield Field(
+                name=name,
+                type=of,
+                nullable=bool(column.nullable),
+                created=taken,
+                updated=taken is not Taken.never and not column.primary_key,
+                filterable=of.kind != "json",
+                sortable=KINDS[of.kind].sorts and (self.resource.sortable is None or name in self.resource.sortable),
+                searchable=name in self.resource.searchable,
+            )
+
+    def _type(self, name: str, column: Column[Any]) -> Type:
+        found = type_of(column.type)
+        if found is None:
+            raise self._refuse(
+                f"{name} is a {column.type!r}, which has no form in JSON here: hide it, hidden=({name!r},)"
+            )
+        if name in self.resource.searchable and found.kind != "string":
+            raise self._refuse(f"searchable names {name}, which is no text")
+        return found
+
+    def _taken(self, name: str, column: Column[Any]) -> Taken:
+        if self._is_made_by_server(name, column):
+            return Taken.never
+        return Taken.required if self._must_be_sent(name, column) else Taken.optional
+
+    def _is_made_by_server(self, name: str, column: Column[Any]) -> bool:
+        if name in self.resource.read_only or name == owner_column(self.model) or name in self._of_parent():
+            return True
+        if issubclass(self.model, Timestamped) and name in _OF_TIMESTAMPED:
+            return True
+        if column.computed is not None or column.onupdate is not None or column.server_onupdate is not None:
+            return True
+        if isinstance(column.identity, Identity) or isinstance(column.default, Sequence):
+            return True
+        return bool(column.primary_key) and (_has_default(column) or column is _autoincremented(column))
+
+    def _must_be_sent(self, name: str, column: Column[Any]) -> bool:
+        if name == "workspace_id" and issubclass(self.model, WorkspaceScoped):
+            return False
+        return not (self._is_made_by_server(name, column) or column.nullable or _has_default(column))
+
+    def _is_written(self) -> bool:
+        return self.resource.routes and self._access()[1] is not Access.nobody
+
+    def _keys(self) -> tuple[Key, ...]:
+        attributes: dict[Any, str] = {column: name for name, column in self._attributes()}
+        names = [attributes[column] for column in self.mapper.primary_key]
+        entity = snake(self.name)
+        keys = []
+        key_columns: tuple[Any, ...] = self.mapper.primary_key
+        for name, column in zip(names, key_columns, strict=True):
+            of = self._type(name, column)
+            if of.kind in {"json", "array", "interval"}:
+                raise self._refuse(f"its key {name} is a {of.kind}, which does not fit into a path")
+            if of.kind == "bigint" and column is _autoincremented(column):
+                of = Type("id")
+            alone = len(names) == 1 and not name.startswith(f"{entity}_")
+            keys.append(Key(field=name, parameter=f"{entity}_{name}" if alone else name, type=of))
+        return tuple(keys)
+
+    # -------------------------------------------------------------------------------------------------- access
+
+    def _access(self) -> tuple[Access, Access]:
+        scoped, owned = issubclass(self.model, WorkspaceScoped), owner_column(self.model) is not None
+        read = self.resource.read or (Access.viewer if scoped else Access.user)
+        write = self.resource.write or (Access.member if scoped else Access.user if owned else Access.superuser)
+        if not self.resource.routes:
+            return read, write
+        if not write.includes(read):
+            raise self._refuse(f"{write} may write what only {read} may read")
+        for option, access in (("read", read), ("write", write)):
+            if scoped and access.role is None and access is not Access.nobody:
+                raise self._refuse(f"{option} is {access}, but its rows are a workspace's: say a role")
+            if not scoped and access.role is not None:
+                raise self._refuse(
+                    f"{option} is {access}, a role in a workspace, but its rows are everybody's: say anyone, user, "
+                    "superuser or nobody, or make the model WorkspaceScoped"
+                )
+        return read, write
+
+    def _sort(self, fields: Iterable[Field]) -> str:
+        if self.resource.sort:
+            return self.resource.sort
+        if issubclass(self.model, Timestamped) and any(
+            field.name == "created_at" and field.sortable for field in fields
+        ):
+            return "-created_at"
+        attributes: dict[Any, str] = {column: name for name, column in self._attributes()}
+        return ",".join(attributes[column] for column in self.mapper.primary_key)
+
+    # ----------------------------------------------------------------------------------------------- relations
+
+    def _of_parent(self) -> set[str]:
+        """The columns that the parent in the path gives."""
+        if not self.resource.parent:
+            return set()
+        relation = self.mapper.relationships[self.resource.parent]
+        return {self.mapper.get_property_by_column(column).key for column in relation.local_columns} - {"workspace_id"}
+
+    def _relations(self, read: Access) -> Iterator[Relation]:
+        for relation in sorted(self.mapper.relationships, key=lambda one: one.key):
+            target = relation.mapper.class_
+            declared = resource_of(target)
+            if declared is None or relation.key in self.resource.hidden:
+                continue
+            self._refuse_custom_join(relation)
+            shown = _Compiler(target)
+            if not self._may_show(shown, read):
+                continue
+            yield Relation(
+                name=relation.key,
+                kind=_kind(relation),
+                target=shown.name,
+                nullable=any(column.nullable for column in relation.local_columns),
+                included=not any(needs_python(field.type) for field in shown._fields()),  # of this class
+                linked=_is_linked(relation),
+            )
+
+    def _may_show(self, target: "_Compiler", read: Access) -> bool:
+        """Who reads this row must not get to see what he could not read by itself.
+
+        Rows of a workspace are shown beside rows of that workspace, where the session is bound to it; private rows
+        never.
+        """
+        if not read.includes(target._access()[0]):  # noqa: SLF001  # of this class
+            return False
+        if issubclass(target.model, WorkspaceScoped):
+            return issubclass(self.model, WorkspaceScoped) and read.role is not None
+        return owner_column(target.model) is None
+
+    def _refuse_custom_join(self, relation: RelationshipProperty[Any]) -> None:
+        join = relation.primaryjoin
+        conditions = list(join.clauses) if isinstance(join, BooleanClauseList) else [join]
+        if relation.secondary is None and len(conditions) != len(relation.local_remote_pairs or ()):
+            raise self._refuse(f"{relation.key} joins by more than keys: hide it, hidden=({relation.key!r},)")
+
+
+def _kind(relation: RelationshipProperty[Any]) -> Kind:
+    if relation.direction is RelationshipDirection.MANYTOONE:
+        return Kind.many_to_one
+    if relation.direction is RelationshipDirection.MANYTOMANY:
+        return Kind.many_to_many
+    return Kind.one_to_many if relation.uselist else Kind.one_to_one
+
+
+def _is_linked(relation: RelationshipProperty[Any]) -> bool:
+    """Whether a row of the association needs nothing but the keys of both."""
+    if not isinstance(relation.secondary, Table):
+        return False
+    given = {there for _, there in [*relation.synchronize_pairs, *(relation.secondary_synchronize_pairs or ())]}
+    return all(column in given or column.nullable or _has_default(column) for column in relation.secondary.columns)
+
+
+def _table_name(table: FromClause) -> str:
+    if not isinstance(table, Table):
+        raise ResourceError(f"{table} cannot be served: it is no table and no view, but a statement")
+    return str(table.name)
+
+
+def _has_default(column: Column[Any]) -> bool:
+    return column.server_default is not None or isinstance(column.default, ColumnDefault)
+
+
+def _autoincremented(column: Column[Any]) -> Column[Any] | None:
+    return column.table.autoincrement_column if isinstance(column.table, Table) else None
+
+
+def _has_python_type(column: Column[Any]) -> bool:
+    try:
+        column.type.python_type  # noqa: B018  # asking is the question
+    except NotImplementedError:
+        return False
+    return True
+
+
+def _first_paragraph(model: type[Any]) -> str:
+    written = vars(model).get("__doc__") or ""
+    return " ".join(written.strip().split("\n\n")[0].split())

@@ -1,0 +1,254 @@
+"""The endpoints of an entity, as FastAPI serves them."""
+
+from collections.abc import Iterable, Sequence
+from http import HTTPStatus
+from typing import Any, cast
+
+from fastapi import APIRouter, Request, Response
+from fastapi.exceptions import RequestValidationError
+from sqlalchemy import Select, exists, inspect, literal, select
+from sqlalchemy.orm import aliased
+
+from app.dependencies import Expected
+from app.errors import NotFound
+from app.idempotency import IdempotentRoute, Once
+from app.repositories.base import Repository
+from app.resources.access import Reading, Writing, reading, writing
+from app.resources.catalog import Catalog
+from app.resources.collection import Collection
+from app.resources.description import Entity, Key
+from app.resources.operations import Operation, target_keys
+from app.resources.schemas import create_schema, update_schema
+from app.resources.statements import joined
+from app.resources.types import told, value_of
+from app.schemas.base import Input, OneOrMany, Patch, as_list
+from app.services.resource import ResourceService
+
+
+class Endpoints:
+    """Endpoints for the operations of one entity. Each reads its keys from the path itself: how many there are, and of
+    which types, differs from model to model.
+    """
+
+    def __init__(self, entity: Entity, catalog: Catalog, service: type[ResourceService[Any]]) -> None:
+        self._entity = entity
+        self._catalog = catalog
+        self._model: type[Any] = catalog.model_of(entity)
+        self._service = service
+        self._rows: Collection[Any] = Collection(self._model)
+
+    def router(self, operations: Iterable[Operation]) -> APIRouter:
+        """A router with these operations. `app.resources.openapi` describes them."""
+        router = APIRouter(route_class=IdempotentRoute, include_in_schema=False)
+        for operation in operations:
+            endpoint = getattr(self, f"_{operation.does}")(operation)
+            router.add_api_route(
+                operation.path, endpoint, methods=[operation.method], name=operation.name, response_model=None
+            )
+        return router
+
+    # -------------------------------------------------------------------------------------------------- endpoints
+
+    def _list(self, operation: Operation) -> Any:
+        async def list_rows(request: Request, on: reading(operation.access)) -> Response:  # type: ignore[valid-type]
+            rows = self._visible(on)
+            if self._entity.parent:
+                rows = self._beneath(request, rows)
+            response = await self._rows.page(request, on.reader, rows)
+            if self._entity.parent and response.body == b"[]":
+                await self._find_parent(request, on)
+            return response
+
+        return list_rows
+
+    def _read(self, operation: Operation) -> Any:
+        async def read_row(request: Request, on: reading(operation.access)) -> Response:  # type: ignore[valid-type]
+            return await self._rows.item(request, on.reader, self._named(request, on))
+
+        return read_row
+
+    def _create(self, operation: Operation) -> Any:
+        schema = create_schema(self._entity)
+
+        async def create_rows(
+            request: Request,
+            data: OneOrMany[schema],  # type: ignore[valid-type]
+            by: writing(operation.access),  # type: ignore[valid-type]
+            _once: Once,
+        ) -> Response:
+            given = await self._given_by_parent(request, by)
+            sent = [one.sent() | given for one in cast("list[Input]", as_list(data))]
+            rows = await self._service_for(by).create(sent)
+            return await self._rows.created(by.uow, rows, data)
+
+        return create_rows
+
+    def _update(self, operation: Operation) -> Any:
+        schema = update_schema(self._entity)
+
+        async def update_row(
+            request: Request,
+            data: schema,  # type: ignore[valid-type]
+            by: writing(operation.access),  # type: ignore[valid-type]
+            expected: Expected,
+        ) -> Response:
+            wanted = self._named(request, by)
+            row = await self._service_for(by).update(wanted, cast("Patch", data).changes(), expected)
+            return await self._rows.updated(by.uow, row)
+
+        return update_row
+
+    def _delete(self, operation: Operation) -> Any:
+        async def delete_row(
+            request: Request,
+            by: writing(operation.access),  # type: ignore[valid-type]
+            expected: Expected,
+        ) -> Response:
+            await self._service_for(by).delete(self._named(request, by), expected)
+            return Response(status_code=HTTPStatus.NO_CONTENT)
+
+        return delete_row
+
+    def _list_related(self, operation: Operation) -> Any:
+        others: Collection[Any] = Collection(self._target(operation))
+
+        async def list_related(request: Request, on: reading(operation.access)) -> Response:  # type: ignore[valid-type]
+            response = await others.page(request, on.reader, self._related(request, on, operation))
+            if response.body == b"[]":  # of nothing, or of what is not there
+                await self._find(request, on)
+            return response
+
+        return list_related
+
+    def _read_related(self, operation: Operation) -> Any:
+        others: Collection[Any] = Collection(self._target(operation))
+
+        async def read_related(request: Request, on: reading(operation.access)) -> Response:  # type: ignore[valid-type]
+            return await others.item(request, on.reader, self._related(request, on, operation))
+
+        return read_related
+
+    def _link(self, operation: Operation) -> Any:
+        async def link(request: Request, by: writing(operation.access)) -> Response:  # type: ignore[valid-type]
+            row, other = await self._pair(request, by, operation)
+            await Repository(self._model, by.uow.session).link(row, _name(operation), other)
+            return Response(status_code=HTTPStatus.NO_CONTENT)
+
+        return link
+
+    def _unlink(self, operation: Operation) -> Any:
+        async def unlink(request: Request, by: writing(operation.access)) -> Response:  # type: ignore[valid-type]
+            row, other = await self._pair(request, by, operation)
+            if not await Repository(self._model, by.uow.session).unlink(row, _name(operation), other):
+                raise NotFound(_entity(operation).title)
+            return Response(status_code=HTTPStatus.NO_CONTENT)
+
+        return unlink
+
+    # ------------------------------------------------------------------------------------------------------ rows
+
+    def _visible(self, by: Reading | Writing) -> Select[Any]:
+        """The rows that the caller may see. Those of a workspace are found by the session's being bound to it."""
+        return select(self._model).where(*self._of_caller(by, self._model))
+
+    def _of_caller(self, by: Reading | Writing, rows: Any) -> list[Any]:
+        if self._entity.owner is None or self._entity.scoped:
+            return []
+        return [getattr(rows, self._entity.owner) == (by.actor.user.id if by.actor.user else None)]
+
+    def _named(self, request: Request, by: Reading | Writing) -> Select[Any]:
+        """The row that the path names."""
+        return self._visible(by).where(*_conditions(self._model, self._entity.keys, request))
+
+    async def _find(self, request: Request, on: Reading) -> None:
+        """Raises `NotFound` unless the row that the path names is there."""
+        found = self._named(request, on).with_only_columns(literal(1), maintain_column_froms=True)
+        if not await on.reader.rows(found):
+            raise NotFound(self._entity.title)
+
+    def _related(self, request: Request, by: Reading | Writing, operation: Operation) -> Select[Any]:
+        """What the relation of the row in the path leads to, if the caller may see that row."""
+        row, target = aliased(self._model), self._target(operation)
+        relation = inspect(self._model).relationships[_name(operation)]
+        link = joined(inspect(row).selectable, relation, inspect(target).selectable)
+        conditions = [*_conditions(row, self._entity.keys, request), *self._of_caller(by, row), *link]
+        return select(target).where(exists(select(literal(1)).select_from(row).where(*conditions)))
+
+    def _target(self, operation: Operation) -> type[Any]:
+        return self._catalog.model_of(_entity(operation))
+
+    async def _pair(self, request: Request, by: Writing, operation: Operation) -> tuple[Any, Any]:
+        row = await self._service_for(by).editable(self._named(request, by))
+        model, keys = self._target(operation), target_keys(self._entity, _entity(operation))
+        others = Repository(model, by.uow.session)
+        other = await others.one_or_none(select(model).where(*_conditions(model, keys, request)))
+        if other is None:
+            raise NotFound(_entity(operation).title)
+        return row, other
+
+    def _service_for(self, by: Writing) -> ResourceService[Any]:
+        return self._service(by.uow, by.actor, self._model)
+
+    # ----------------------------------------------------------------------------------------------- the parent's
+
+    @property
+    def _parent(self) -> tuple[type[Any], Entity]:
+        entity = self._catalog.target(self._entity, self._entity.parent or "")
+        return self._catalog.model_of(entity), entity
+
+    def _named_parent(self, request: Request) -> Select[Any]:
+        model, entity = self._parent
+        return select(model).where(*_conditions(model, entity.keys, request))
+
+    def _beneath(self, request: Request, rows: Select[Any]) -> Select[Any]:
+        model, entity = self._parent
+        parent = aliased(model)
+        relation = inspect(self._model).relationships[self._entity.parent or ""]
+        link = joined(inspect(self._model).selectable, relation, inspect(parent).selectable)
+        return rows.where(
+            exists(select(literal(1)).select_from(parent).where(*_conditions(parent, entity.keys, request), *link))
+        )
+
+    async def _find_parent(self, request: Request, on: Reading) -> None:
+        found = self._named_parent(request).with_only_columns(literal(1), maintain_column_froms=True)
+        if not await on.reader.rows(found):
+            raise NotFound(self._parent[1].title)
+
+    async def _given_by_parent(self, request: Request, by: Writing) -> dict[str, Any]:
+        """The columns that refer to the row in the path. Raises `NotFound`."""
+        if not self._entity.parent:
+            return {}
+        model, entity = self._parent
+        parent = await Repository(model, by.uow.session).one_or_none(self._named_parent(request))
+        if parent is None:
+            raise NotFound(entity.title)
+        mapper, of_parent = inspect(self._model), inspect(model)
+        return {
+            mapper.get_property_by_column(local).key: getattr(parent, of_parent.get_property_by_column(remote).key)
+            for local, remote in mapper.relationships[self._entity.parent].local_remote_pairs or ()
+        }
+
+
+def _conditions(model: Any, keys: Sequence[Key], request: Request) -> list[Any]:
+    """The row that the path names. Raises FastAPI's error for a key that is none."""
+    problems: list[Any] = []
+    conditions = []
+    for key in keys:
+        text = request.path_params[key.parameter]
+        try:
+            conditions.append(getattr(model, key.field) == value_of(key.type, text))
+        except ValueError as error:
+            problems.append({"type": "value_error", "loc": ("path", key.parameter), "msg": told(error), "input": text})
+    if problems:
+        raise RequestValidationError(problems)
+    return conditions
+
+
+def _name(operation: Operation) -> str:
+    assert operation.relation is not None  # noqa: S101  # for mypy: it is an operation of a relation
+    return operation.relation.name
+
+
+def _entity(operation: Operation) -> Entity:
+    assert operation.target is not None  # noqa: S101  # as above
+    return operation.target

@@ -1,0 +1,269 @@
+"""The generated operations in OpenAPI, made from the description alone: no endpoint has to exist for it.
+
+It says what FastAPI would say of the same endpoints written by hand, which is what `eject` is held to.
+"""
+
+from collections.abc import Iterator
+from copy import deepcopy
+from functools import cache
+from typing import Any, Final
+
+from pydantic import TypeAdapter
+
+from app import errors
+from app.models.resource import Access
+from app.resources.catalog import Catalog
+from app.resources.description import Entity, Field, Key, Kind, Taken
+from app.resources.operations import Does, Operation, target_keys
+from app.resources.queries import DEFAULT_LIMIT, INCLUDE_DEPTH, MAX_LIMIT, MAX_VALUES
+from app.resources.types import asked, listed, operators, sent, shown
+from app.schemas.base import MOST_AT_ONCE, document_text
+from app.schemas.page import MAX_OFFSET
+
+Json = dict[str, Any]
+
+_PROBLEM: Final = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+_ERRORS: Final[dict[Does, tuple[type[errors.Error], ...]]] = {
+    "list": (errors.Invalid,),
+    "read": (errors.NotFound, errors.Invalid),
+    "create": (errors.Conflict, errors.Invalid),
+    "update": (errors.NotFound, errors.Conflict, errors.Stale, errors.Invalid),
+    "delete": (errors.NotFound, errors.Conflict, errors.Stale, errors.Invalid),
+    "list_related": (errors.NotFound, errors.Invalid),
+    "read_related": (errors.NotFound, errors.Invalid),
+    "link": (errors.NotFound, errors.Invalid),
+    "unlink": (errors.NotFound, errors.Invalid),
+}
+
+
+def errors_of(operation: Operation) -> tuple[type[errors.Error], ...]:
+    """What may go wrong, in the order of the statuses."""
+    raised: set[type[errors.Error]] = {errors.Unauthenticated, *_ERRORS[operation.does]}
+    if operation.access is not Access.anyone or operation.method != "GET":  # cross-site writes are forbidden to all
+        raised.add(errors.Forbidden)
+    if operation.entity.parent and operation.does in {"list", "create"}:
+        raised.add(errors.NotFound)
+    return tuple(sorted(raised, key=lambda error: error.status))
+
+
+def describe(operation: Operation, security: list[Json], catalog: Catalog) -> Json:
+    """The operation, as it stands under its path and method."""
+    described: Json = {
+        "tags": [operation.entity.path.strip("/")],
+        "summary": operation.name.replace("_", " ").title(),
+        "description": operation.sentence,
+        "operationId": operation.name,
+        "security": security,
+        "parameters": [*_path_parameters(operation, catalog), *_header_parameters(operation)],
+        "responses": {
+            **_success(operation),
+            **{
+                str(int(error.status)): {"description": (error.__doc__ or "").splitlines()[0], "content": _PROBLEM}
+                for error in errors_of(operation)
+            },
+            "default": {"description": "Any other error", "content": _PROBLEM},
+        },
+    }
+    shown_entity = operation.target or operation.entity
+    if operation.does in {"list", "list_related"}:
+        described["parameters"] += list_parameters(shown_entity, catalog)
+    elif operation.does in {"read", "read_related"}:
+        described["parameters"] += item_parameters(shown_entity, catalog)
+    if operation.does in {"create", "update"}:
+        described["requestBody"] = {"required": True, "content": {"application/json": {"schema": _body(operation)}}}
+    if not described["parameters"]:
+        del described["parameters"]
+    if role := operation.access.role:
+        described["description"] += f"\n\nTakes the role `{role}` in the active workspace."
+        described["x-required-role"] = role.value
+    return described
+
+
+# ------------------------------------------------------------------------------------------------------- parameters
+
+
+def list_parameters(entity: Entity, catalog: Catalog) -> list[Json]:
+    """What a list understands: for the `openapi_extra` of a route by hand, too."""
+    parameters = [
+        _query(
+            "limit",
+            {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT},
+            "How many at most",
+        ),
+        _query("skip", {"type": "integer", "minimum": 0, "maximum": MAX_OFFSET}, "How many to pass over"),
+        _query("cursor", {"type": "string"}, "Where to go on: given by the `next` link, however deep it is"),
+        _sort_parameter(entity),
+        _query(
+            "count", {"type": "string", "enum": ["exact", "estimated"]}, "Say in `X-Total-Count` how many there are"
+        ),
+    ]
+    if searched := [field.name for field in entity.fields if field.searchable]:
+        parameters.append(_query("q", {"type": "string"}, f"Text to find in {' or '.join(searched)}, in any case"))
+    parameters += item_parameters(entity, catalog)
+    filtered = [field for field in entity.fields if field.filterable]
+    parameters += [
+        _query(field.name, _fragment(asked(field.type)), "") for field in filtered if field.type.kind != "array"
+    ]
+    conditions = {name: schema for field in filtered for name, schema in _conditions(field)}
+    if conditions:
+        schema = {"type": "object", "properties": conditions, "additionalProperties": False}
+        words = "More conditions, each a parameter of its own: `?created_at__gte=…`"
+        parameters.append(_query("filter", schema, words) | {"style": "form", "explode": True})
+    return parameters
+
+
+def item_parameters(entity: Entity, catalog: Catalog) -> list[Json]:
+    """What a single row understands."""
+    names = "|".join(field.name for field in entity.fields)
+    parameters = [
+        _query("fields", {"type": "string", "pattern": f"^({names})(,({names}))*$"}, "Only these, comma-separated")
+    ]
+    if included := list(_include_paths(entity, catalog, INCLUDE_DEPTH)):
+        one = f"({'|'.join(path.replace('.', '[.]') for path in included)})"
+        schema = {"type": "string", "pattern": f"^{one}(,{one})*$"}
+        parameters.append(_query("include", schema, "Rows that it leads to, comma-separated, sent along"))
+    return parameters
+
+
+def _include_paths(entity: Entity, catalog: Catalog, depth: int) -> Iterator[str]:
+    for relation in entity.relations if depth else ():
+        if relation.included:
+            yield relation.name
+            below = _include_paths(catalog.target(entity, relation.name), catalog, depth - 1)
+            yield from (f"{relation.name}.{path}" for path in below)
+
+
+def _sort_parameter(entity: Entity) -> Json:
+    names = [field.name for field in entity.fields if field.sortable]
+    one = f"-?({'|'.join(names)})"
+    schema = {"type": "string", "pattern": f"^{one}(,{one})*$", "default": entity.sort}
+    return _query("sort", schema, "Comma-separated, `-` in front for descending")
+
+
+def _conditions(field: Field) -> Iterator[tuple[str, Json]]:
+    for operator in operators(field.type, nullable=field.nullable):
+        if operator == "isnull":
+            yield f"{field.name}__{operator}", {"type": "boolean"}
+        elif operator in {"in", "nin"}:
+            yield f"{field.name}__{operator}", listed(field.type, MAX_VALUES)
+        else:
+            yield f"{field.name}__{operator}", _fragment(asked(field.type))
+
+
+def _query(name: str, schema: Json, description: str) -> Json:
+    parameter: Json = {"name": name, "in": "query", "required": False, "schema": schema}
+    return parameter | {"description": description} if description else parameter
+
+
+def _path_parameters(operation: Operation, catalog: Catalog) -> Iterator[Json]:
+    entity = operation.entity
+    if entity.parent and operation.does in {"list", "create"}:
+        yield from map(_path_parameter, catalog.target(entity, entity.parent).keys)
+    elif operation.does not in {"list", "create"}:
+        yield from map(_path_parameter, entity.keys)
+    if operation.does in {"link", "unlink"} and operation.target:
+        yield from map(_path_parameter, target_keys(entity, operation.target))
+
+
+def _path_parameter(key: Key) -> Json:
+    return {"name": key.parameter, "in": "path", "required": True, "schema": _fragment(asked(key.type))}
+
+
+_NAMED: Final = "Names this request, for a day: sent again under the same name it is answered and not done again"
+_KEY_OF_REQUEST: Final = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "schema": {
+        "anyOf": [
+            {"type": "string", "maxLength": 255, "pattern": "^[!-~]([ -~]*[!-~])?$"},
+            {"type": "null"},
+        ],
+        "description": _NAMED,
+    },
+    "description": _NAMED,
+}
+_IF_MATCH: Final = {
+    "name": "if-match",
+    "in": "header",
+    "required": False,
+    "schema": {"anyOf": [{"type": "string"}, {"type": "null"}]},
+}
+
+
+def _header_parameters(operation: Operation) -> list[Json]:
+    if operation.does == "create":
+        return [_KEY_OF_REQUEST]
+    return [_IF_MATCH] if operation.does in {"update", "delete"} else []
+
+
+# -------------------------------------------------------------------------------------------------- bodies, answers
+
+
+def _body(operation: Operation) -> Json:
+    if operation.does == "update":
+        return _ref(operation.entity, "Update")
+    one = _ref(operation.entity, "Create")
+    return {"anyOf": [one, {"type": "array", "items": one, "minItems": 1, "maxItems": MOST_AT_ONCE}]}
+
+
+def _success(operation: Operation) -> Json:
+    whole = _ref(operation.target or operation.entity, "Read")
+    either = {"anyOf": [whole, _ref(operation.target or operation.entity, "Part")]}
+    match operation.does:
+        case "list" | "list_related":
+            return _answer("200", {"type": "array", "items": either})
+        case "read" | "read_related":
+            return _answer("200", either)
+        case "create":
+            return _answer("201", {"anyOf": [whole, {"type": "array", "items": whole}]})
+        case "update":
+            return _answer("200", whole)
+    return {"204": {"description": "Successful Response"}}
+
+
+def _answer(status: str, schema: Json) -> Json:
+    return {status: {"description": "Successful Response", "content": {"application/json": {"schema": schema}}}}
+
+
+# ---------------------------------------------------------------------------------------------------------- schemas
+
+
+def schemas(entity: Entity, catalog: Catalog) -> Json:
+    """The schemas of the entity, by their names."""
+    created = [field for field in entity.fields if field.created is not Taken.never]
+    read = {field.name: _nullable(shown(field.type), field) for field in entity.fields}
+    part = deepcopy(read)
+    for relation in entity.relations:
+        if relation.included:
+            target = _ref(catalog.target(entity, relation.name), "Read")
+            one = {"anyOf": [target, {"type": "null"}]}
+            either = one if relation.nullable or relation.kind is Kind.one_to_one else target
+            part[relation.name] = {"type": "array", "items": target} if relation.kind.many else either
+    return {
+        f"{entity.name}Create": _input(created, [field.name for field in created if field.created is Taken.required]),
+        f"{entity.name}Update": _input([field for field in entity.fields if field.updated], []),
+        f"{entity.name}Read": {"type": "object", "properties": read, "required": list(read)},
+        f"{entity.name}Part": {"type": "object", "properties": part},
+    }
+
+
+def _input(fields: list[Field], required: list[str]) -> Json:
+    properties = {field.name: deepcopy(_nullable(sent(field.type), field)) for field in fields}
+    schema: Json = {"type": "object", "properties": properties, "additionalProperties": False}
+    document_text(schema)
+    return schema | {"required": required} if required else schema
+
+
+def _nullable(annotation: Any, field: Field) -> Json:
+    return _fragment(annotation | None) if field.nullable else _fragment(annotation)
+
+
+def _ref(entity: Entity, family: str) -> Json:
+    return {"$ref": f"#/components/schemas/{entity.name}{family}"}
+
+
+@cache
+def _fragment(annotation: Any) -> Json:
+    """The schema of a type, as Pydantic has it."""
+    return TypeAdapter(annotation).json_schema()

@@ -1,0 +1,142 @@
+"""The generated routes in an application."""
+
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+from typing import Any
+
+from fastapi import APIRouter, FastAPI
+from starlette.routing import BaseRoute, Match
+from starlette.types import Receive, Scope, Send
+
+from app import discovery
+from app.resources import openapi
+from app.resources.catalog import Catalog
+from app.resources.compilation import ResourceError
+from app.resources.endpoints import Endpoints
+from app.resources.operations import Operation, operations
+from app.resources.overrides import not_by_hand
+from app.services.resource import ResourceService
+
+
+class Runtime(BaseRoute):
+    """All generated routes, as one route of the application.
+
+    A path is found by its first segment, however many entities there are, and the endpoints of an entity are made when
+    the first request for them comes: two hundred entities cost a start nothing.
+    """
+
+    def __init__(self, catalog: Catalog, by_hand: Iterable[BaseRoute] = ()) -> None:
+        self.catalog = catalog
+        every = [one for entity in catalog.entities.values() if entity.routes for one in operations(entity, catalog)]
+        self.operations = not_by_hand(every, by_hand)
+        _refuse_twice(self.operations)
+        self._routers: dict[str, _Lazy] = {}
+        self._by_segment: dict[str, list[_Lazy]] = {}
+        services = _services()
+        for operation in self.operations:
+            entity = operation.entity
+            if entity.name not in self._routers:
+                service = services.get(catalog.model_of(entity), ResourceService)
+                self._routers[entity.name] = _Lazy(Endpoints(entity, catalog, service))
+            router = self._routers[entity.name]
+            router.operations.append(operation)
+            segment = operation.path.split("/")[1]
+            if router not in self._by_segment.setdefault(segment, []):
+                self._by_segment[segment].append(router)
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """As any route: fully, or only the path and not the method."""
+        partial: tuple[Match, Scope] = (Match.NONE, {})
+        if scope["type"] != "http":
+            return partial
+        for router in self._by_segment.get(scope["path"].split("/", 2)[1], ()):
+            for route in router.made.routes:
+                match, child_scope = route.matches(scope)
+                if match is not Match.NONE:
+                    child_scope = {**child_scope, "generated_route": route}
+                if match is Match.FULL:
+                    return match, child_scope
+                if match is Match.PARTIAL and partial[0] is Match.NONE:
+                    partial = (match, child_scope)
+        return partial
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer by the route that matched."""
+        await scope["generated_route"].handle(scope, receive, send)
+
+    def describe(self, description: dict[str, Any], security: list[dict[str, Any]]) -> None:
+        """Write the generated operations, and the schemas that they need, into an OpenAPI description."""
+        described = {one.label: (one, openapi.describe(one, security, self.catalog)) for one in self.operations}
+        for operation, said in described.values():
+            description["paths"].setdefault(operation.path, {})[operation.method.lower()] = said
+        known = {
+            name: schema
+            for entity in self.catalog.entities.values()
+            for name, schema in openapi.schemas(entity, self.catalog).items()
+        }
+        by_hand: dict[str, Any] = description["components"]["schemas"]
+        wanted = set(_references([said for _, said in described.values()]))
+        while wanted:
+            name = wanted.pop()
+            if name not in by_hand and name in known:
+                by_hand[name] = known[name]
+                wanted |= set(_references(known[name]))
+
+
+def _references(part: Any) -> Iterator[str]:
+    if isinstance(part, dict):
+        if "$ref" in part:
+            yield part["$ref"].rpartition("/")[2]
+        for value in part.values():
+            yield from _references(value)
+    elif isinstance(part, list):
+        for value in part:
+            yield from _references(value)
+
+
+class _Lazy:
+    """A router that is made when it is first needed."""
+
+    def __init__(self, endpoints: Endpoints) -> None:
+        self._endpoints = endpoints
+        self.operations: list[Operation] = []
+
+    @cached_property
+    def made(self) -> APIRouter:
+        return self._endpoints.router(self.operations)
+
+
+def install(app: FastAPI, catalog: Catalog) -> Runtime:
+    """Serve what the models of the catalog declare, beside the routes that the application has by now.
+
+    Raises `ResourceError` for a model that cannot be served, and for an override that overrides nothing.
+    """
+    runtime = Runtime(catalog, app.routes)
+    app.router.routes.append(runtime)
+    app.state.runtime = runtime
+    return runtime
+
+
+def _refuse_twice(operations: Iterable[Operation]) -> None:
+    seen: dict[str, Operation] = {}
+    for operation in operations:
+        other = seen.setdefault(operation.label, operation)
+        if other is not operation:
+            raise ResourceError(
+                f"{operation.label} would be {operation.name} of {operation.entity.name} and {other.name} of "
+                f"{other.entity.name}: give one another path, or hide the relation"
+            )
+
+
+def _services() -> dict[type[Any], type[ResourceService[Any]]]:
+    """The services by hand, by their models."""
+    list(discovery.modules("app.services"))
+    found: dict[type[Any], type[ResourceService[Any]]] = {}
+    for service in ResourceService.__subclasses__():
+        model = service.model
+        if model in found:
+            raise ResourceError(
+                f"{service.__name__} and {found[model].__name__} are both services for {model.__name__}"
+            )
+        found[model] = service
+    return found

@@ -1,0 +1,59 @@
+"""The Pydantic schemas of a description, named and shaped as they would be by hand."""
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from pydantic import BaseModel, create_model
+
+from app.resources.description import Entity, Field, Kind, Taken
+from app.resources.types import sent, shown
+from app.schemas.base import NOT_SENT, Input, Output, Patch
+
+
+@cache
+def create_schema(entity: Entity) -> type[Input]:
+    """What a client sends to make a row."""
+    fields: dict[str, Any] = {
+        field.name: (_sent(field), ... if field.created is Taken.required else NOT_SENT)
+        for field in entity.fields
+        if field.created is not Taken.never
+    }
+    return create_model(f"{entity.name}Create", __base__=Input, __module__=__name__, **fields)
+
+
+@cache
+def update_schema(entity: Entity) -> type[Patch]:
+    """What a client sends to change a row."""
+    fields: dict[str, Any] = {field.name: (_sent(field), NOT_SENT) for field in entity.fields if field.updated}
+    return create_model(f"{entity.name}Update", __base__=Patch, __module__=__name__, **fields)
+
+
+@cache
+def read_schema(entity: Entity) -> type[Output]:
+    """What a client receives."""
+    fields: dict[str, Any] = {field.name: (_shown(field), ...) for field in entity.fields}
+    return create_model(f"{entity.name}Read", __base__=Output, __module__=__name__, **fields)
+
+
+def part_schema(entity: Entity, targets: Mapping[str, type[BaseModel]]) -> type[Output]:
+    """What a client receives who has asked with `fields` or `include`: some of the fields, and what they lead to.
+
+    `targets` are the schemas of the relations that may be included.
+    """
+    fields: dict[str, Any] = {field.name: (_shown(field), NOT_SENT) for field in entity.fields}
+    for relation in entity.relations:
+        if relation.included:
+            target = targets[relation.name]
+            optional = relation.nullable or relation.kind is Kind.one_to_one
+            one = target | None if optional else target
+            fields[relation.name] = (list[target] if relation.kind.many else one, NOT_SENT)  # type: ignore[valid-type]
+    return create_model(f"{entity.name}Part", __base__=Output, __module__=__name__, **fields)
+
+
+def _sent(field: Field) -> Any:
+    return sent(field.type) | None if field.nullable else sent(field.type)
+
+
+def _shown(field: Field) -> Any:
+    return shown(field.type) | None if field.nullable else shown(field.type)

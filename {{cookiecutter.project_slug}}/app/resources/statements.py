@@ -1,0 +1,213 @@
+"""From what is asked to SQL: one statement for a page, whatever it includes, in which PostgreSQL writes the JSON."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+from sqlalchemy import (
+    ColumnClause,
+    ColumnElement,
+    FromClause,
+    Select,
+    Text,
+    and_,
+    any_,
+    false,
+    func,
+    inspect,
+    literal,
+    literal_column,
+    null,
+    or_,
+    select,
+    tuple_,
+)
+from sqlalchemy.orm import RelationshipProperty, aliased
+
+from app.repositories.base import version_of
+from app.resources.catalog import Catalog
+from app.resources.description import Entity
+from app.resources.queries import Filter, ListQuery, Shape, Term
+from app.resources.types import as_json
+
+# Rows of one included list. Who wants more asks for the list itself.
+MOST_INCLUDED: Final = 100
+
+Conditions = dict[str, Any]
+
+
+class Statements:
+    """The statements for one model of a catalog.
+
+    The first column of a row is `body`, the text of its JSON. With `whole` it is the row itself, for Pydantic to write,
+    and `included` is the JSON of what it leads to.
+    """
+
+    def __init__(self, model: type[Any], entity: Entity, catalog: Catalog) -> None:
+        self._model = model
+        self._entity = entity
+        self._rows = RowsAsJson(catalog)
+
+    def page(self, rows: Select[Any], query: ListQuery, *, whole: bool) -> Select[Any]:
+        """A page of rows, each ending in the values that they are sorted by; one more than asked for, if there is."""
+        statement = self.filtered(rows, query)
+        if query.after is not None:
+            statement = statement.where(self._behind(query.order, query.after))
+        return (
+            self._only(statement, query.shape, whole=whole)
+            .add_columns(*(self._column(term.field).label(None) for term in query.order))
+            .order_by(*self._ordering(query.order))
+            .offset(query.skip)
+            .limit(query.limit + 1)
+        )
+
+    def filtered(self, rows: Select[Any], query: ListQuery) -> Select[Any]:
+        """All the rows that the query means, on whichever page."""
+        statement = rows.where(*(self._condition(one) for one in query.filters))
+        if query.search:
+            searched = [one.name for one in self._entity.fields if one.searchable]
+            statement = statement.where(
+                or_(*(self._column(name).icontains(query.search, autoescape=True) for name in searched))
+            )
+        return statement
+
+    def item(self, rows: Select[Any], shape: Shape, *, whole: bool) -> Select[Any]:
+        """The rows, with their `version` where they have one."""
+        version = version_of(self._entity.table) if self._entity.versioned else null()
+        return self._only(rows, shape, whole=whole).add_columns(version.label("version"))
+
+    def count(self, rows: Select[Any], query: ListQuery) -> Select[Any]:
+        """How many rows the query means."""
+        return self.filtered(rows, query).with_only_columns(func.count(), maintain_column_froms=True)
+
+    def every(self, rows: Select[Any], query: ListQuery) -> Select[Any]:
+        """All that the query means, and nothing of it: for the planner to estimate how many they are."""
+        return self.filtered(rows, query).with_only_columns(literal(1), maintain_column_froms=True)
+
+    def _only(self, rows: Select[Any], shape: Shape, *, whole: bool) -> Select[Any]:
+        if not whole:
+            body = self._rows.row(self._model, self._entity, shape)
+            return rows.with_only_columns(body.cast(Text).label("body"), maintain_column_froms=True)
+        included = self._rows.row(self._model, self._entity, Shape((), shape.include)) if shape.include else null()
+        return rows.with_only_columns(self._model, included.cast(Text).label("included"), maintain_column_froms=True)
+
+    # ------------------------------------------------------------------------------------------------------ parts
+
+    def _column(self, name: str) -> Any:
+        return getattr(self._model, name)
+
+    def _condition(self, one: Filter) -> ColumnElement[bool]:  # noqa: PLR0911  # one line for each operator
+        column, value = self._column(one.field), one.value
+        match one.operator:
+            case "eq":
+                return column == value  # type: ignore[no-any-return]
+            case "ne":  # what has no value is not equal to any
+                return column.is_distinct_from(value)  # type: ignore[no-any-return]
+            case "in":
+                return column.in_(value)  # type: ignore[no-any-return]
+            case "nin":
+                return or_(column.is_(None), column.not_in(value))
+            case "isnull":
+                return column.is_(None) if value else column.is_not(None)  # type: ignore[no-any-return]
+            case "contains" if self._entity.by_name[one.field].type.kind == "array":
+                return literal(value, column.type.item_type) == any_(column)
+            case "contains" | "icontains" | "startswith" | "endswith":
+                return getattr(column, one.operator)(value, autoescape=True)  # type: ignore[no-any-return]
+        return _COMPARISONS[one.operator](column, value)  # type: ignore[no-any-return]
+
+    def _ordering(self, order: Sequence[Term]) -> Iterator[ColumnElement[Any]]:
+        for term in order:
+            column = self._column(term.field)
+            yield column.desc() if term.descending else column.asc()
+
+    def _behind(self, order: Sequence[Term], values: Sequence[Any]) -> ColumnElement[bool]:
+        """Everything after the row with these values. As a comparison of rows where that says it, which an index
+        answers from its middle on; else term by term.
+        """
+        columns = [self._column(term.field) for term in order]
+        alike = len({term.descending for term in order}) == 1
+        if alike and not any(self._entity.by_name[term.field].nullable for term in order):
+            bound = tuple_(*(literal(value, column.type) for value, column in zip(values, columns, strict=True)))
+            row = tuple_(*columns)
+            return row < bound if order[0].descending else row > bound
+        conditions: list[ColumnElement[bool]] = []
+        equal: list[ColumnElement[bool]] = []
+        for term, column, value in zip(order, columns, values, strict=True):
+            conditions.append(and_(*equal, _follows(column, value, descending=term.descending)))
+            equal.append(column.is_not_distinct_from(literal(value, column.type)))
+        return or_(*conditions)
+
+
+_COMPARISONS: Final[dict[str, Any]] = {
+    "gt": lambda column, value: column > value,
+    "gte": lambda column, value: column >= value,
+    "lt": lambda column, value: column < value,
+    "lte": lambda column, value: column <= value,
+}
+
+
+def _follows(column: Any, value: Any, *, descending: bool) -> ColumnElement[bool]:
+    """PostgreSQL sorts what has no value as if it were greater than everything."""
+    if value is None:
+        return column.is_not(None) if descending else false()
+    bound = literal(value, column.type)
+    return column < bound if descending else or_(column > bound, column.is_(None))
+
+
+class RowsAsJson:
+    """Rows as JSON, with what they lead to."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+
+    def row(self, source: Any, entity: Entity, shape: Shape) -> ColumnElement[Any]:
+        """The row of a model, or of an alias of one, as a JSON object."""
+        selectable = inspect(source).selectable
+        mapper = inspect(source).mapper
+        columns: list[ColumnElement[Any]] = []
+        for name in shape.fields:
+            column = _of(selectable, mapper.columns[name])
+            columns.append(as_json(entity.by_name[name].type, column).label(name))
+        for name, below in shape.include.items():
+            columns.append(self._related(selectable, mapper.relationships[name], entity, below).label(name))
+        # A row of just these columns, which `row_to_json` names after them.
+        row = select(*columns).correlate(selectable).subquery("item")
+        return select(func.row_to_json(literal_column("item"))).select_from(row).correlate(selectable).scalar_subquery()
+
+    def _related(
+        self, source: FromClause, relation: RelationshipProperty[Any], entity: Entity, shape: Shape
+    ) -> ColumnElement[Any]:
+        described = entity.relation(relation.key)
+        target = self._catalog.target(entity, relation.key)
+        model = self._catalog.model_of(target)
+        other = aliased(model)
+        wanted = (
+            select(self.row(other, target, shape).label("one"))
+            .select_from(other)
+            .where(*joined(source, relation, inspect(other).selectable))
+            .correlate(source)
+        )
+        if not described.kind.many:
+            return wanted.scalar_subquery()
+        keys = [_of(inspect(other).selectable, column) for column in inspect(model).primary_key]
+        listed = wanted.order_by(*keys).limit(MOST_INCLUDED).subquery()
+        empty: ColumnClause[Any] = literal_column("'[]'::json")
+        return select(func.coalesce(func.json_agg(listed.c.one), empty)).correlate(source).scalar_subquery()
+
+
+def joined(
+    source: FromClause, relation: RelationshipProperty[Any], target: FromClause
+) -> Iterator[ColumnElement[bool]]:
+    """What holds between a row and those that the relation leads to."""
+    if relation.secondary is None:
+        for local, remote in relation.local_remote_pairs or ():
+            yield _of(source, local) == _of(target, remote)
+        return
+    link = relation.secondary.alias()
+    to_source = [_of(link, there) == _of(source, here) for here, there in relation.synchronize_pairs]
+    to_target = [_of(link, there) == _of(target, here) for here, there in relation.secondary_synchronize_pairs or ()]
+    yield select(literal(1)).select_from(link).where(*to_source, *to_target).correlate(source, target).exists()
+
+
+def _of(source: FromClause, column: Any) -> Any:
+    """The column as this table or alias has it."""
+    return source.corresponding_column(column)

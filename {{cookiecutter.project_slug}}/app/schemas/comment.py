@@ -1,0 +1,5 @@
+from app.schemas.base import Input
+
+
+class CommentCreate(Input):
+    content: str
