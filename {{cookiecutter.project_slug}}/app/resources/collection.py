@@ -9,6 +9,7 @@ async def list_articles(request: Request, reader: Reads) -> Response:
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 from http import HTTPStatus
 from typing import Any, Generic
@@ -52,8 +53,13 @@ class Collection(Generic[Model]):
 
     @cached_property
     def entity(self) -> Entity:
-        """What the model is to others."""
-        return self._catalog.entity_of(self.model)
+        """What the model is to clients: of its fields those that the schema shows."""
+        whole = self._catalog.entity_of(self.model)
+        if self._schema_by_hand is None:
+            return whole
+        return replace(
+            whole, fields=tuple(one for one in whole.fields if one.name in self._schema_by_hand.model_fields)
+        )
 
     @cached_property
     def schema(self) -> type[BaseModel]:
@@ -121,7 +127,8 @@ class Collection(Generic[Model]):
         if not found:
             raise NotFound(self.entity.title)
         version = None if shape.include else _etag(found[0])
-        if version is not None and version in request.headers.get("if-none-match", ""):
+        known = request.headers.get("if-none-match", "")
+        if version is not None and (version in known or known.strip() == "*"):
             return Response(status_code=HTTPStatus.NOT_MODIFIED, headers={"ETag": version})
         return Response(self._written(found[0], shape), media_type=JSON, headers={"ETag": version} if version else None)
 

@@ -15,7 +15,11 @@ from app.models.resource import Access, Resource, owner_column, resource_of, sna
 from app.resources.description import Entity, Field, Key, Kind, Relation, Taken, Type
 from app.resources.types import KINDS, needs_python, type_of
 
-_SECRET: Final = re.compile(r"password|passwd|secret|token|hash|salt|api_?key|private_?key|credential", re.IGNORECASE)
+# As a word of the name: `token_hash` is a secret, `hashtag` is none.
+_SECRET: Final = re.compile(
+    r"(^|_)(password|passwd|passphrase|secret|token|hash(ed)?|salt|otp|(api|private)_?key|credential)s?(_|$)",
+    re.IGNORECASE,
+)
 _OF_TIMESTAMPED: Final = {"created_at", "updated_at"}
 
 
@@ -41,6 +45,7 @@ class _Compiler:
         self._refuse_unknown_names()
         fields = tuple(self._fields())
         keys = self._keys()
+        self._refuse_unusable_order(fields, keys)
         read, write = self._access()
         table = self.mapper.local_table
         name = _table_name(table)
@@ -96,6 +101,16 @@ class _Compiler:
             for name in said.get(option, getattr(declared, option) or ()):
                 if name not in names:
                     raise self._refuse(f"{option} names {name!r}, which it does not have")
+
+    def _refuse_unusable_order(self, fields: tuple[Field, ...], keys: tuple[Key, ...]) -> None:
+        shown = {field.name for field in fields}
+        for key in keys:
+            if key.field not in shown:
+                raise self._refuse(f"its key {key.field} is hidden, so no row of it could be named")
+        sortable = {field.name for field in fields if field.sortable} | {key.field for key in keys}
+        for name in self._sort(fields).split(","):
+            if name.removeprefix("-") not in sortable:
+                raise self._refuse(f"sort names {name!r}, which is hidden or has no order")
 
     # ------------------------------------------------------------------------------------------------- columns
 

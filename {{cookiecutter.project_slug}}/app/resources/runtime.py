@@ -49,7 +49,8 @@ class Runtime(BaseRoute):
         partial: tuple[Match, Scope] = (Match.NONE, {})
         if scope["type"] != "http":
             return partial
-        for router in self._by_segment.get(scope["path"].split("/", 2)[1], ()):
+        path = scope["path"].removeprefix(scope.get("root_path", ""))
+        for router in self._by_segment.get(path.partition("/")[2].partition("/")[0], ()):
             for route in router.made.routes:
                 match, child_scope = route.matches(scope)
                 if match is not Match.NONE:
@@ -78,9 +79,20 @@ class Runtime(BaseRoute):
         wanted = set(_references([said for _, said in described.values()]))
         while wanted:
             name = wanted.pop()
-            if name not in by_hand and name in known:
+            if name in by_hand and name in known:
+                _refuse_other_fields(name, by_hand[name], known[name])
+            elif name in known:
                 by_hand[name] = known[name]
                 wanted |= set(_references(known[name]))
+
+
+def _refuse_other_fields(name: str, by_hand: Any, known: Any) -> None:
+    """What a schema by hand does not show, its neighbours must not show either: a new column would leave by them."""
+    if differing := by_hand.get("properties", {}).keys() ^ known["properties"].keys():
+        raise ResourceError(
+            f"{name} by hand and the model's __resource__ differ in {', '.join(sorted(differing))}: show it in both, "
+            "or hide it from both with Resource(hidden=...)"
+        )
 
 
 def _references(part: Any) -> Iterator[str]:
