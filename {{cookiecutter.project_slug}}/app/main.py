@@ -56,7 +56,9 @@ def create_app(settings: Settings) -> FastAPI:
         allow_credentials=True,
         allow_methods=["*"],
         allow_headers=["*"],
-        expose_headers=["Idempotency-Replayed", "Link", "Location", "Retry-After", "X-Request-ID"],
+        expose_headers=[
+            *("ETag", "Idempotency-Replayed", "Link", "Location", "Retry-After", "X-Request-ID", "X-Total-Count")
+        ],
     )
     # Outermost: what a trusted proxy says of the client is true for everything inside.
     app.add_middleware(ProxyHeaders, trusted=settings.trusted_proxies)

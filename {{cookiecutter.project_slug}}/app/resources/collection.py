@@ -11,11 +11,10 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
-from http import HTTPStatus
 from typing import Any, Generic
 from urllib.parse import quote
 
-from fastapi import Request, Response
+from fastapi import Request, Response, status
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
 from sqlalchemy import Row, Select, select, tuple_
@@ -129,7 +128,7 @@ class Collection(Generic[Model]):
         version = None if shape.include else _etag(found[0])
         known = request.headers.get("if-none-match", "")
         if version is not None and (version in known or known.strip() == "*"):
-            return Response(status_code=HTTPStatus.NOT_MODIFIED, headers={"ETag": version})
+            return Response(status_code=status.HTTP_304_NOT_MODIFIED, headers={"ETag": version})
         return Response(self._written(found[0], shape), media_type=JSON, headers={"ETag": version} if version else None)
 
     async def created(self, uow: UnitOfWork, entities: Sequence[Model], data: object) -> Response:
@@ -138,15 +137,15 @@ class Collection(Generic[Model]):
         shape = self._whole
         if isinstance(data, list):
             body = "[" + ",".join(self._written(row, shape) for row in rows) + "]"
-            return Response(body, HTTPStatus.CREATED, media_type=JSON)
+            return Response(body, status.HTTP_201_CREATED, media_type=JSON)
         headers = {"Location": self.location(entities[0]), **({"ETag": tag} if (tag := _etag(rows[0])) else {})}
-        return Response(self._written(rows[0], shape), HTTPStatus.CREATED, headers, JSON)
+        return Response(self._written(rows[0], shape), status.HTTP_201_CREATED, headers, JSON)
 
     async def updated(self, uow: UnitOfWork, entity: Model) -> Response:
         """200 with the row as it is now."""
         (row,) = await self._read(uow.session, [entity])
         headers = {"ETag": tag} if (tag := _etag(row)) else None
-        return Response(self._written(row, self._whole), HTTPStatus.OK, headers, JSON)
+        return Response(self._written(row, self._whole), status.HTTP_200_OK, headers, JSON)
 
     def location(self, entity: Any) -> str:
         """The path of the row."""

@@ -1,10 +1,9 @@
 """The endpoints of an entity, as FastAPI serves them."""
 
 from collections.abc import Iterable, Sequence
-from http import HTTPStatus
 from typing import Any, cast
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Request, Response, status
 from fastapi.exceptions import RequestValidationError
 from sqlalchemy import Select, exists, inspect, literal, select
 from sqlalchemy.orm import aliased
@@ -105,7 +104,7 @@ class Endpoints:
             expected: Expected,
         ) -> Response:
             await self._service_for(by).delete(self._named(request, by), expected)
-            return Response(status_code=HTTPStatus.NO_CONTENT)
+            return Response(status_code=status.HTTP_204_NO_CONTENT)
 
         return delete_row
 
@@ -132,7 +131,7 @@ class Endpoints:
         async def link(request: Request, by: writing(operation.access)) -> Response:  # type: ignore[valid-type]
             row, other = await self._pair(request, by, operation)
             await Repository(self._model, by.uow.session).link(row, _name(operation), other)
-            return Response(status_code=HTTPStatus.NO_CONTENT)
+            return Response(status_code=status.HTTP_204_NO_CONTENT)
 
         return link
 
@@ -141,7 +140,7 @@ class Endpoints:
             row, other = await self._pair(request, by, operation)
             if not await Repository(self._model, by.uow.session).unlink(row, _name(operation), other):
                 raise NotFound(_entity(operation).title)
-            return Response(status_code=HTTPStatus.NO_CONTENT)
+            return Response(status_code=status.HTTP_204_NO_CONTENT)
 
         return unlink
 
