@@ -108,7 +108,8 @@ def list_parameters(entity: Entity, catalog: Catalog) -> list[Json]:
     if conditions:
         schema = {"type": "object", "properties": conditions, "additionalProperties": False}
         words = "More conditions, each a parameter of its own: `?created_at__gte=…`"
-        parameters.append(_query("filter", schema, words) | {"style": "form", "explode": True})
+        # The example keeps /docs from proposing to try all of them at once.
+        parameters.append(_query("filter", schema, words) | {"style": "form", "explode": True, "example": {}})
     return parameters
 
 
