@@ -52,6 +52,8 @@ def run(connection: Connection) -> None:
     # Behind an ALTER TABLE that waits for a long query, every other query waits too: better to give up soon.
     lock_timeout = context.config.get_main_option("lock_timeout", "5s")
     connection.execute(select(func.set_config("lock_timeout", lock_timeout, text("false"))))
+    # An index on a large table takes as long as it takes.
+    connection.execute(select(func.set_config("statement_timeout", "0", text("false"))))
     connection.commit()
     context.configure(
         connection=connection,

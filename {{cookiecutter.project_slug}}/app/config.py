@@ -39,6 +39,9 @@ class Settings(BaseSettings):
     database_url: PostgresUrl
     database_pool_size: int = Field(default=15, ge=1)
     database_pool_timeout: float = Field(default=1.0, gt=0)
+    database_statement_timeout: float = Field(default=10.0, ge=0)
+    database_lock_timeout: float = Field(default=5.0, ge=0)
+    database_idle_timeout: float = Field(default=30.0, ge=0)
 
     secret_key: SecretStr
     algorithm: Literal["HS256", "HS384", "HS512"] = "HS256"

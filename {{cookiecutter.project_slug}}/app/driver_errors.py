@@ -23,8 +23,9 @@ _REFUSALS: Final[dict[str, Callable[[str], Error]]] = {
     "40001": lambda _: Conflict("Somebody else changed the same data at the same moment; try again"),
     "40P01": lambda _: Conflict("Somebody else changed the same data at the same moment; try again"),
 }
-# Whole classes of them that say "not now": connection, resources, intervention of an operator, system.
-_PASSING: Final = ("08", "53", "57", "58")
+# Whole classes of them that say "not now": connection, resources, intervention of an operator (a time limit is one),
+# system; and two by themselves: a lock that was not to be had in time, a transaction that stood idle for too long.
+_PASSING: Final = ("08", "53", "57", "58", "55P03", "25P03")
 _DATA_EXCEPTION: Final = "22"  # out of range, a NUL byte, a bad encoding
 
 

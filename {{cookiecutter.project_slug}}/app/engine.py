@@ -26,7 +26,7 @@ def create_engine(settings: Settings) -> AsyncEngine:
 
     async def connect() -> asyncpg.Connection:
         with connecting():
-            return await asyncpg.connect(settings.dsn, timeout=CONNECT_TIMEOUT, server_settings={"timezone": "UTC"})
+            return await asyncpg.connect(settings.dsn, timeout=CONNECT_TIMEOUT, server_settings=_of_session(settings))
 
     engine = create_async_engine(
         "postgresql+asyncpg://",
@@ -40,6 +40,16 @@ def create_engine(settings: Settings) -> AsyncEngine:
     event.listen(engine.sync_engine, "checkout", _refuse_closed)
     event.listen(engine.sync_engine, "before_cursor_execute", _explain, retval=True)
     return engine
+
+
+def _of_session(settings: Settings) -> dict[str, str]:
+    """What PostgreSQL is told when a connection begins. Limits are sent only if there are any."""
+    limits = {
+        "statement_timeout": settings.database_statement_timeout,
+        "lock_timeout": settings.database_lock_timeout,
+        "idle_in_transaction_session_timeout": settings.database_idle_timeout,
+    }
+    return {"timezone": "UTC"} | {name: str(round(seconds * 1000)) for name, seconds in limits.items() if seconds}
 
 
 def _explain(

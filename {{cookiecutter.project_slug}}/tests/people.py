@@ -60,7 +60,7 @@ class People:
     """Puts accounts and articles into the database, past HTTP: quick, for tests of something else."""
 
     def __init__(self, app: FastAPI, database: Database, settings: Settings) -> None:
-        self._app = app
+        self.app = app
         self.database = database
         self._settings = settings
 
@@ -87,7 +87,7 @@ class People:
     def client(self, token: str) -> httpx.AsyncClient:
         """A client that sends this access token."""
         return httpx.AsyncClient(
-            transport=ContractTransport(self._app),
+            transport=ContractTransport(self.app),
             base_url="http://test",
             headers={"Authorization": f"Bearer {token}"},
         )
