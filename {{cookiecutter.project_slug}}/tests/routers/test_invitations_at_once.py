@@ -29,7 +29,7 @@ class TestAtOnce:
     ) -> None:
         ada = await own_people.join()
         token = await token_for(ada, own_letters)
-        async with httpx.AsyncClient(transport=ContractTransport(own_people._app), base_url="http://test") as client:
+        async with httpx.AsyncClient(transport=ContractTransport(own_people.app), base_url="http://test") as client:
             tries = [accept(client, token, username=f"eve{number}", password=PASSWORD) for number in range(20)]
             answers = await asyncio.gather(*tries)
         assert sorted(answers) == [(200, ""), *[NOT_VALID] * 19]
