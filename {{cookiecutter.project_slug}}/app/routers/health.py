@@ -13,7 +13,7 @@ from app.problems import documented
 router = APIRouter(tags=["health"])
 
 
-class Status(BaseModel):
+class Health(BaseModel):
     """All is well."""
 
     status: Literal["ok"] = "ok"
@@ -34,13 +34,13 @@ async def read_root(settings: AppSettings) -> Welcome:
 
 
 @router.get("/health/live")
-async def live() -> Status:
+async def live() -> Health:
     """The process answers. Asks nothing else: a database that is down is no reason to restart the application."""
-    return Status()
+    return Health()
 
 
 @router.get("/health/ready", responses=documented(Unavailable))
-async def ready(reader: Reads) -> Status:
+async def ready(reader: Reads) -> Health:
     """The database answers: requests may come."""
     await reader.one_or_none(select(literal(1)))
-    return Status()
+    return Health()
