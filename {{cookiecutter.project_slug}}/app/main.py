@@ -57,7 +57,13 @@ def create_app(settings: Settings) -> FastAPI:
         allow_methods=["*"],
         allow_headers=["*"],
         expose_headers=[
-            *("ETag", "Idempotency-Replayed", "Link", "Location", "Retry-After", "X-Request-ID", "X-Total-Count")
+            "ETag",
+            "Idempotency-Replayed",
+            "Link",
+            "Location",
+            "Retry-After",
+            "X-Request-ID",
+            "X-Total-Count",
         ],
     )
     # Outermost: what a trusted proxy says of the client is true for everything inside.

@@ -71,4 +71,4 @@ async def test_browsers_of_named_origins_may_read_answers_errors_too(settings: S
             assert response.headers.get("access-control-allow-origin") == allowed
             if allowed:
                 readable = response.headers["access-control-expose-headers"]
-                assert {"Link", "Location", "X-Request-ID"} <= set(readable.split(", "))
+                assert {"ETag", "Link", "Location", "X-Request-ID", "X-Total-Count"} <= set(readable.split(", "))
