@@ -75,6 +75,8 @@ def _describe(app: FastAPI) -> dict[str, Any]:
     runtime.describe(description, _security(description))
     for path in description["paths"].values():
         for operation in path.values():
+            for parameter in operation.get("parameters", ()):
+                _not_null(parameter)
             for response in operation["responses"].values():
                 _as_problem(response)
     _tell_roles(app, description)
@@ -131,6 +133,14 @@ def _required_roles(dependant: Dependant) -> Iterator[RequiredRole]:
         if isinstance(dependency.call, RequiredRole):
             yield dependency.call
         yield from _required_roles(dependency)
+
+
+def _not_null(parameter: dict[str, Any]) -> None:
+    """FastAPI lets a parameter that may be left out be null; none can. A client that is generated would send it."""
+    schema = parameter["schema"]
+    variants = [one for one in schema.get("anyOf", ()) if one != {"type": "null"}]
+    if len(variants) == 1:
+        parameter["schema"] = {name: said for name, said in schema.items() if name != "anyOf"} | variants[0]
 
 
 def _as_problem(response: dict[str, Any]) -> None:

@@ -130,7 +130,16 @@ Joining = Annotated[JoiningService, Depends(get_joining_service)]
 Id = Annotated[int, Path(ge=1, le=2**63 - 1)]
 
 
-async def get_expected_versions(if_match: Annotated[str | None, Header()] = None) -> frozenset[str] | None:
+IfMatch = Annotated[
+    str | None,
+    Header(
+        alias="If-Match",
+        description="The `ETag` that the row was read with: if the row has changed since, nothing is done",
+    ),
+]
+
+
+async def get_expected_versions(if_match: IfMatch = None) -> frozenset[str] | None:
     """The versions of which one has to be current (RFC 9110, section 13.1.1); None when any will do.
 
     A proxy that compresses makes `W/"1"` of `"1"`: it is the same version to us.

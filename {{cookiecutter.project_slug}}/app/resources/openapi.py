@@ -104,12 +104,10 @@ def list_parameters(entity: Entity, catalog: Catalog) -> list[Json]:
     parameters += [
         _query(field.name, _fragment(asked(field.type)), "") for field in filtered if field.type.kind != "array"
     ]
-    conditions = {name: schema for field in filtered for name, schema in _conditions(field)}
-    if conditions:
-        schema = {"type": "object", "properties": conditions, "additionalProperties": False}
-        words = "More conditions, each a parameter of its own: `?created_at__gte=…`"
+    if conditions(entity):
+        filters = {"name": "filter", "in": "query", "required": False, "style": "form", "explode": True}
         # The example keeps /docs from proposing to try all of them at once.
-        parameters.append(_query("filter", schema, words) | {"style": "form", "explode": True, "example": {}})
+        parameters.append(filters | {"example": {}} | {"schema": _ref(entity, "Filter"), "description": _CONDITIONS})
     return parameters
 
 
@@ -141,6 +139,14 @@ def _sort_parameter(entity: Entity) -> Json:
     return _query("sort", schema, "Comma-separated, `-` in front for descending")
 
 
+_CONDITIONS: Final = "More conditions, each a parameter of its own: `?created_at__gte=…`"
+
+
+def conditions(entity: Entity) -> Json:
+    """What a list may be filtered by beside equality, as a schema by each name."""
+    return {name: schema for field in entity.fields if field.filterable for name, schema in _conditions(field)}
+
+
 def _conditions(field: Field) -> Iterator[tuple[str, Json]]:
     for operator in operators(field.type, nullable=field.nullable):
         if operator == "isnull":
@@ -152,8 +158,8 @@ def _conditions(field: Field) -> Iterator[tuple[str, Json]]:
 
 
 def _query(name: str, schema: Json, description: str) -> Json:
-    parameter: Json = {"name": name, "in": "query", "required": False, "schema": schema}
-    return parameter | {"description": description} if description else parameter
+    said = {"description": description} if description else {}  # in both places, because each has its readers
+    return {"name": name, "in": "query", "required": False, "schema": schema | said, **said}
 
 
 def _path_parameters(operation: Operation, catalog: Catalog) -> Iterator[Json]:
@@ -175,20 +181,16 @@ _KEY_OF_REQUEST: Final = {
     "name": "Idempotency-Key",
     "in": "header",
     "required": False,
-    "schema": {
-        "anyOf": [
-            {"type": "string", "maxLength": 255, "pattern": "^[!-~]([ -~]*[!-~])?$"},
-            {"type": "null"},
-        ],
-        "description": _NAMED,
-    },
+    "schema": {"type": "string", "maxLength": 255, "pattern": "^[!-~]([ -~]*[!-~])?$", "description": _NAMED},
     "description": _NAMED,
 }
+_VERSION: Final = "The `ETag` that the row was read with: if the row has changed since, nothing is done"
 _IF_MATCH: Final = {
-    "name": "if-match",
+    "name": "If-Match",
     "in": "header",
     "required": False,
-    "schema": {"anyOf": [{"type": "string"}, {"type": "null"}]},
+    "schema": {"type": "string", "description": _VERSION},
+    "description": _VERSION,
 }
 
 
@@ -242,6 +244,12 @@ def schemas(entity: Entity, catalog: Catalog) -> Json:
             either = one if relation.nullable or relation.kind is Kind.one_to_one else target
             part[relation.name] = {"type": "array", "items": target} if relation.kind.many else either
     return {
+        f"{entity.name}Filter": {
+            "type": "object",
+            "description": _CONDITIONS,
+            "properties": conditions(entity),
+            "additionalProperties": False,
+        },
         f"{entity.name}Create": _input(created, [field.name for field in created if field.created is Taken.required]),
         f"{entity.name}Update": _input([field for field in entity.fields if field.updated], []),
         f"{entity.name}Read": {"type": "object", "properties": read, "required": list(read)},

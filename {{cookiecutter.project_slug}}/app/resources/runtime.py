@@ -66,9 +66,9 @@ class Runtime(BaseRoute):
         await scope["generated_route"].handle(scope, receive, send)
 
     def describe(self, description: dict[str, Any], security: list[dict[str, Any]]) -> None:
-        """Write the generated operations, and the schemas that they need, into an OpenAPI description."""
-        described = {one.label: (one, openapi.describe(one, security, self.catalog)) for one in self.operations}
-        for operation, said in described.values():
+        """Write the generated operations into an OpenAPI description, and the schemas that they and others need."""
+        for operation in self.operations:
+            said = openapi.describe(operation, security, self.catalog)
             description["paths"].setdefault(operation.path, {})[operation.method.lower()] = said
         known = {
             name: schema
@@ -76,7 +76,7 @@ class Runtime(BaseRoute):
             for name, schema in openapi.schemas(entity, self.catalog).items()
         }
         by_hand: dict[str, Any] = description["components"]["schemas"]
-        wanted = set(_references([said for _, said in described.values()]))
+        wanted = set(_references(description["paths"]))
         while wanted:
             name = wanted.pop()
             if name in by_hand and name in known:
