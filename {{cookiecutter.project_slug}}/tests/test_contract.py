@@ -49,6 +49,13 @@ class TestOnDisk:
                         assert list(response["content"]) == ["application/problem+json"]
         assert len(set(names)) == len(names)
 
+    def test_text_to_find_holds_no_nul(self, app: FastAPI) -> None:
+        description = app.openapi()
+        parameters = {one["name"]: one["schema"] for one in description["paths"]["/articles"]["get"]["parameters"]}
+        conditions = description["components"]["schemas"]["ArticleFilter"]["properties"]
+        for schema in (parameters["q"], parameters["title"], conditions["title__ne"]):
+            assert schema["pattern"] == r"^[^\x00]*$"
+
 
 # That a password is a common one, a name taken, or a domain reserved, is no matter for a schema.
 RULES_BEYOND_THE_SCHEMA = {

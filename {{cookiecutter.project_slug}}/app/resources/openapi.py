@@ -17,7 +17,7 @@ from app.resources.description import Entity, Field, Key, Kind, Taken
 from app.resources.operations import Does, Operation, target_keys
 from app.resources.queries import DEFAULT_LIMIT, INCLUDE_DEPTH, MAX_LIMIT, MAX_VALUES
 from app.resources.types import asked, listed, operators, sent, shown
-from app.schemas.base import MOST_AT_ONCE, document_text
+from app.schemas.base import MOST_AT_ONCE, TEXT_PATTERN, document_text
 from app.schemas.page import MAX_OFFSET
 
 Json = dict[str, Any]
@@ -98,7 +98,13 @@ def list_parameters(entity: Entity, catalog: Catalog) -> list[Json]:
         ),
     ]
     if searched := [field.name for field in entity.fields if field.searchable]:
-        parameters.append(_query("q", {"type": "string"}, f"Text to find in {' or '.join(searched)}, in any case"))
+        parameters.append(
+            _query(
+                "q",
+                {"type": "string", "pattern": TEXT_PATTERN},
+                f"Text to find in {' or '.join(searched)}, in any case",
+            )
+        )
     parameters += item_parameters(entity, catalog)
     filtered = [field for field in entity.fields if field.filterable]
     parameters += [

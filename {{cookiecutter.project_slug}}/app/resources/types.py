@@ -19,6 +19,7 @@ from sqlalchemy.types import TypeEngine
 
 from app.resources.description import Type
 from app.schemas import types
+from app.schemas.base import TEXT_PATTERN
 
 EQUAL: Final = ("ne", "in", "nin")
 ORDER: Final = ("gt", "gte", "lt", "lte")
@@ -74,7 +75,8 @@ def _integers(bits: int) -> Any:
     return Annotated[int, Field(ge=-(2 ** (bits - 1)), le=2 ** (bits - 1) - 1)]
 
 
-_text: Final = Kind(sent=str, shown=str, asked=str, operators=(*EQUAL, *ORDER, *TEXT))
+_asked_text: Final = Annotated[str, Field(json_schema_extra={"pattern": TEXT_PATTERN})]
+_text: Final = Kind(sent=str, shown=str, asked=_asked_text, operators=(*EQUAL, *ORDER, *TEXT))
 KINDS: Final[dict[str, Kind]] = {
     "boolean": Kind(types.Bool, bool, bool, ("ne",)),
     "smallint": Kind(types.SmallInt, int, _integers(16), (*EQUAL, *ORDER)),

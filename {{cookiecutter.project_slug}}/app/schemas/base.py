@@ -17,12 +17,16 @@ MOST_AT_ONCE: Final = 100
 One = TypeVar("One", bound=BaseModel)
 
 
+# Of PostgreSQL's text, which holds every character but NUL.
+TEXT_PATTERN: Final = r"^[^\x00]*$"
+
+
 def document_text(schema: dict[str, Any]) -> None:
     """Say of all text in the schema that it holds no NUL."""
     for field in schema.get("properties", {}).values():
         for variant in field.get("anyOf", [field]):  # a string, or a string or null
             if variant.get("type") == "string" and not variant.keys() & {"pattern", "format", "enum", "const"}:
-                variant["pattern"] = r"^[^\x00]*$"
+                variant["pattern"] = TEXT_PATTERN
 
 
 # The default of every field of a `Patch`: not there, which is something other than null.
