@@ -14,12 +14,15 @@ from app.middleware import BodyLimit, Head, RequestContext, SameOrigin, Trailing
 from app.models.base import Declarative
 from app.proxies import ProxyHeaders
 from app.resources import runtime
-from app.resources.catalog import catalog_of
+from app.resources.catalog import Catalog, catalog_of
 from app.throttling import Throttling
 
 
-def create_app(settings: Settings) -> FastAPI:
-    """A new application. It opens its database when it is started, not when it is made."""
+def create_app(settings: Settings, catalog: Catalog | None = None) -> FastAPI:
+    """A new application, which serves the models of the catalog: if none is given, every model of `Declarative`.
+
+    It opens its database when it is started, not when it is made.
+    """
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -43,7 +46,7 @@ def create_app(settings: Settings) -> FastAPI:
     contract.install(app)
     for module in discovery.modules("app.routers"):
         app.include_router(module.router)
-    runtime.install(app, catalog_of(Declarative))
+    runtime.install(app, catalog or catalog_of(Declarative))
     # The last one added is the first to see a request.
     app.add_middleware(Head)
     app.add_middleware(TrailingSlash)

@@ -14,7 +14,7 @@ from app.resources.description import Entity
 
 
 class Catalog:
-    """The models of one declarative base that say `__resource__`, in the order of their names."""
+    """Models that say `__resource__`, in the order of their names."""
 
     def __init__(self, models: list[type[Any]]) -> None:
         self.entities: dict[str, Entity] = {}
@@ -65,11 +65,11 @@ def _said(part: Any) -> Any:
 
 
 @cache
-def _catalog(models: registry) -> Catalog:
-    mapped = sorted((mapper.class_ for mapper in models.mappers), key=lambda model: str(model.__name__))
+def _catalog(*models: registry) -> Catalog:
+    mapped = sorted((mapper.class_ for each in models for mapper in each.mappers), key=lambda model: str(model.__name__))
     return Catalog([model for model in mapped if resource_of(model) is not None])
 
 
-def catalog_of(model: type[Any]) -> Catalog:
-    """The catalog that the model belongs to: that of its declarative base."""
-    return _catalog(model.registry)
+def catalog_of(*models: type[Any]) -> Catalog:
+    """The catalog that the models belong to: that of their declarative bases, which is one as a rule."""
+    return _catalog(*(model.registry for model in models))

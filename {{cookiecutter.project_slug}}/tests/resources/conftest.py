@@ -1,0 +1,89 @@
+"""Applications that serve schemas which were not made for this project, on a database with their tables."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from fastapi import FastAPI
+from pydantic import SecretStr
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from app.config import Settings
+from app.database import Database
+from app.engine import create_engine
+from app.main import create_app
+from app.models.base import Declarative
+from app.resources.catalog import catalog_of
+from tests.databases import clone
+from tests.people import People
+from tests.resources.northwind import Northwind
+from tests.resources.oddities import SCHEMA, Oddities
+from tests.resources.pagila import VIEWS, Pagila
+from tests.resources.samples import SAMPLES, Sample
+
+
+@pytest.fixture(scope="session")
+async def samples_template(template: str, settings: Settings, worker_id: str) -> Settings:
+    """Settings that name a database with the tables of all samples."""
+    own = settings.model_copy(update={"database_url": SecretStr(await clone(template, f"samples_{worker_id}"))})
+    engine = create_engine(own)
+    async with engine.begin() as connection:
+        await connection.execute(text(f"CREATE SCHEMA {SCHEMA}"))
+        for base in (Pagila, Northwind, Oddities):
+            tables = [table for table in base.metadata.sorted_tables if not table.info.get("view")]
+            await connection.run_sync(base.metadata.create_all, tables=tables)
+        for view in VIEWS:
+            await connection.execute(text(view))
+    await engine.dispose()
+    return own
+
+
+@pytest.fixture(scope="session")
+async def samples_engine(samples_template: Settings) -> AsyncIterator[AsyncEngine]:
+    engine = create_engine(samples_template)
+    yield engine
+    await engine.dispose()
+
+
+@pytest.fixture
+async def connection(samples_engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """A connection to that database in a transaction that never commits. What else asks for one gets it, too."""
+    async with samples_engine.connect() as connection, connection.begin() as transaction:
+        yield connection
+        await transaction.rollback()
+
+
+@pytest.fixture(scope="session")
+def served_samples(samples_template: Settings) -> dict[str, FastAPI]:
+    """For each sample an application that serves it beside the blog."""
+    return {name: create_app(samples_template, catalog_of(Declarative, base)) for name, base in SAMPLES.items()}
+
+
+async def _sample(name: str, apps: dict[str, FastAPI], database: Database, settings: Settings) -> Sample:
+    app = apps[name]
+    app.state.database = database
+    ada = await People(app, database, settings).join()
+    return Sample(app, ada.client, SAMPLES[name])
+
+
+@pytest.fixture(params=SAMPLES)
+async def sample(
+    request: pytest.FixtureRequest, served_samples: dict[str, FastAPI], database: Database, settings: Settings
+) -> Sample:
+    """Each of them in turn."""
+    return await _sample(request.param, served_samples, database, settings)
+
+
+@pytest.fixture
+async def pagila(served_samples: dict[str, FastAPI], database: Database, settings: Settings) -> Sample:
+    return await _sample("pagila", served_samples, database, settings)
+
+
+@pytest.fixture
+async def northwind(served_samples: dict[str, FastAPI], database: Database, settings: Settings) -> Sample:
+    return await _sample("northwind", served_samples, database, settings)
+
+
+@pytest.fixture
+async def oddities(served_samples: dict[str, FastAPI], database: Database, settings: Settings) -> Sample:
+    return await _sample("oddities", served_samples, database, settings)
