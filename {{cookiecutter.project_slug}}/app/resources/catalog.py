@@ -66,7 +66,9 @@ def _said(part: Any) -> Any:
 
 @cache
 def _catalog(*models: registry) -> Catalog:
-    mapped = sorted((mapper.class_ for each in models for mapper in each.mappers), key=lambda model: str(model.__name__))
+    mapped = sorted(
+        (mapper.class_ for each in models for mapper in each.mappers), key=lambda model: str(model.__name__)
+    )
     return Catalog([model for model in mapped if resource_of(model) is not None])
 
 

@@ -17,7 +17,7 @@ from urllib.parse import quote
 from fastapi import Request, Response, status
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
-from sqlalchemy import Row, Select, select, tuple_
+from sqlalchemy import Row, Select, and_, case, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.database import Reader, UnitOfWork
@@ -28,7 +28,7 @@ from app.resources.catalog import Catalog, catalog_of
 from app.resources.description import Entity
 from app.resources.queries import ListQuery, QueryError, QueryReader, Shape
 from app.resources.statements import Statements
-from app.resources.types import needs_python
+from app.resources.types import as_python, needs_python, text_of
 
 JSON = "application/json"
 
@@ -96,7 +96,7 @@ class Collection(Generic[Model]):
 
     @cached_property
     def _statements(self) -> Statements:
-        return Statements(self.model, self.entity, self._catalog)
+        return Statements(self.model, self.entity, self._catalog, by_hand=self._schema_by_hand is not None)
 
     @cached_property
     def _only_python(self) -> bool:
@@ -138,7 +138,7 @@ class Collection(Generic[Model]):
         if isinstance(data, list):
             body = "[" + ",".join(self._written(row, shape) for row in rows) + "]"
             return Response(body, status.HTTP_201_CREATED, media_type=JSON)
-        headers = {"Location": self.location(entities[0]), **({"ETag": tag} if (tag := _etag(rows[0])) else {})}
+        headers = {"Location": self._location(rows[0]), **({"ETag": tag} if (tag := _etag(rows[0])) else {})}
         return Response(self._written(rows[0], shape), status.HTTP_201_CREATED, headers, JSON)
 
     async def updated(self, uow: UnitOfWork, entity: Model) -> Response:
@@ -147,12 +147,13 @@ class Collection(Generic[Model]):
         headers = {"ETag": tag} if (tag := _etag(row)) else None
         return Response(self._written(row, self._whole), status.HTTP_200_OK, headers, JSON)
 
-    def location(self, entity: Any) -> str:
-        """The path of the row."""
-        keys = (quote(str(getattr(entity, key.field)), safe="") for key in self.entity.keys)
-        return "/".join((self.entity.path, *keys))
-
     # ------------------------------------------------------------------------------------------------------ parts
+
+    def _location(self, row: Row[Any]) -> str:
+        """The path of a row that ends in its keys."""
+        keys = self.entity.keys
+        texts = (text_of(key.type, value) for key, value in zip(keys, row[-len(keys) :], strict=True))
+        return "/".join((self.entity.path, *(quote(text, safe="") for text in texts)))
 
     @cached_property
     def _whole(self) -> Shape:
@@ -174,7 +175,8 @@ class Collection(Generic[Model]):
         if not self._only_python:
             return str(row.body)
         every = shape.fields == self._whole.fields
-        shown = self.schema.model_validate(row[0])
+        fields = dict(zip(self._whole.fields, row, strict=False))  # there is more behind them
+        shown = self.schema.model_validate(row[0] if self._schema_by_hand else fields)
         text = shown.model_dump_json(include=None if every else set(shape.fields))
         if not shape.include:
             return text
@@ -182,15 +184,21 @@ class Collection(Generic[Model]):
         return json.dumps(json.loads(text) | included, ensure_ascii=False, separators=(",", ":"))
 
     async def _read(self, session: AsyncSession, entities: Sequence[Model]) -> list[Row[Any]]:
-        """The rows as they are in this transaction, in this order."""
+        """The rows as they are in this transaction, in this order, each ending in its keys.
+
+        What is equal is for PostgreSQL to say: to Python an enum is not its name, nor is a CHAR that was padded.
+        """
         keys = [getattr(self.model, key.field) for key in self.entity.keys]
         values = [tuple(getattr(entity, key.field) for key in self.entity.keys) for entity in entities]
         wanted = select(self.model).where(
             tuple_(*keys).in_(values) if len(keys) > 1 else keys[0].in_(v for (v,) in values)
         )
-        statement = self._statements.item(wanted, self._whole, whole=self._only_python).add_columns(*keys)
-        found = {tuple(row[-len(keys) :]): row for row in await session.execute(statement)}
-        return [found[value] for value in values]
+        if len(values) > 1:
+            these = (and_(*(key == part for key, part in zip(keys, value, strict=True))) for value in values)
+            wanted = wanted.order_by(case(*((this, place) for place, this in enumerate(these))))
+        shown = [as_python(key.type, column) for key, column in zip(self.entity.keys, keys, strict=True)]
+        statement = self._statements.item(wanted, self._whole, whole=self._only_python).add_columns(*shown)
+        return list(await session.execute(statement, execution_options={"populate_existing": True}))
 
     async def _count(self, reader: Reader, rows: Select[Any], query: ListQuery) -> int:
         if query.count == "estimated":

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from app.resources.catalog import Catalog
 from app.resources.description import Entity, Field
-from app.resources.types import operators, reader_of, told, value_of
+from app.resources.types import operators, text_of, told, value_of
 from app.schemas.page import MAX_OFFSET
 
 DEFAULT_LIMIT: Final = 25
@@ -101,9 +101,7 @@ class QueryReader:
     def cursor(self, order: Sequence[Term], values: Sequence[Any]) -> str:
         """Where a list goes on after the row with these values of what it is sorted by."""
         texts = [
-            None
-            if value is None
-            else str(reader_of(self._entity.by_name[term.field].type).dump_python(value, mode="json"))
+            None if value is None else text_of(self._entity.by_name[term.field].type, value)
             for term, value in zip(order, values, strict=True)
         ]
         return base64.urlsafe_b64encode(json.dumps([_written(order), texts]).encode()).decode().rstrip("=")

@@ -27,7 +27,7 @@ from app.repositories.base import version_of
 from app.resources.catalog import Catalog
 from app.resources.description import Entity
 from app.resources.queries import Filter, ListQuery, Shape, Term
-from app.resources.types import as_json
+from app.resources.types import as_json, as_python
 
 # Rows of one included list. Who wants more asks for the list itself.
 MOST_INCLUDED: Final = 100
@@ -38,13 +38,15 @@ Conditions = dict[str, Any]
 class Statements:
     """The statements for one model of a catalog.
 
-    The first column of a row is `body`, the text of its JSON. With `whole` it is the row itself, for Pydantic to write,
-    and `included` is the JSON of what it leads to.
+    The first column of a row is `body`, the text of its JSON. With `whole` it is the row itself, for Pydantic to write:
+    the model for a schema `by_hand`, which may want more than columns, else the fields of the entity in their order.
+    `included` is the JSON of what it leads to.
     """
 
-    def __init__(self, model: type[Any], entity: Entity, catalog: Catalog) -> None:
+    def __init__(self, model: type[Any], entity: Entity, catalog: Catalog, *, by_hand: bool) -> None:
         self._model = model
         self._entity = entity
+        self._by_hand = by_hand
         self._rows = RowsAsJson(catalog)
 
     def page(self, rows: Select[Any], query: ListQuery, *, whole: bool) -> Select[Any]:
@@ -54,7 +56,7 @@ class Statements:
             statement = statement.where(self._behind(query.order, query.after))
         return (
             self._only(statement, query.shape, whole=whole)
-            .add_columns(*(self._column(term.field).label(None) for term in query.order))
+            .add_columns(*(self._shown(term.field) for term in query.order))
             .order_by(*self._ordering(query.order))
             .offset(query.skip)
             .limit(query.limit + 1)
@@ -88,12 +90,16 @@ class Statements:
             body = self._rows.row(self._model, self._entity, shape)
             return rows.with_only_columns(body.cast(Text).label("body"), maintain_column_froms=True)
         included = self._rows.row(self._model, self._entity, Shape((), shape.include)) if shape.include else null()
-        return rows.with_only_columns(self._model, included.cast(Text).label("included"), maintain_column_froms=True)
+        columns = [self._model] if self._by_hand else [self._shown(one.name) for one in self._entity.fields]
+        return rows.with_only_columns(*columns, included.cast(Text).label("included"), maintain_column_froms=True)
 
     # ------------------------------------------------------------------------------------------------------ parts
 
     def _column(self, name: str) -> Any:
         return getattr(self._model, name)
+
+    def _shown(self, name: str) -> ColumnElement[Any]:
+        return as_python(self._entity.by_name[name].type, self._column(name)).label(None)
 
     def _condition(self, one: Filter) -> ColumnElement[bool]:  # noqa: PLR0911  # one line for each operator
         column, value = self._column(one.field), one.value

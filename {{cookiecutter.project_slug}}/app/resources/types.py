@@ -45,6 +45,11 @@ class Kind:
     as_json: Callable[[Expression], Expression] | None = _as_it_is
 
 
+def _unpadded(column: Expression) -> Expression:
+    """A CHAR(5) that holds two characters has three blanks at its end, which it does not count."""
+    return column.cast(sa.Text) if isinstance(column.type, sa.CHAR) else column
+
+
 def _utc(column: Expression) -> Expression:
     return _moment(sa.func.timezone(sa.literal_column("'UTC'"), column), "Z")
 
@@ -76,7 +81,7 @@ def _integers(bits: int) -> Any:
 
 
 _asked_text: Final = Annotated[str, Field(json_schema_extra={"pattern": TEXT_PATTERN})]
-_text: Final = Kind(sent=str, shown=str, asked=_asked_text, operators=(*EQUAL, *ORDER, *TEXT))
+_text: Final = Kind(sent=str, shown=str, asked=_asked_text, operators=(*EQUAL, *ORDER, *TEXT), as_json=_unpadded)
 KINDS: Final[dict[str, Kind]] = {
     "boolean": Kind(types.Bool, bool, bool, ("ne",)),
     "smallint": Kind(types.SmallInt, int, _integers(16), (*EQUAL, *ORDER)),
@@ -214,6 +219,11 @@ def value_of(of: Type, text: str) -> Any:
     return reader_of(of).validate_python(text)
 
 
+def text_of(of: Type, value: Any) -> str:
+    """The text that `value_of` reads the value from."""
+    return format(value, "f") if of.kind == "decimal" else str(reader_of(of).dump_python(value, mode="json"))
+
+
 def told(error: ValueError) -> str:
     """What is wrong with a value, as a client is told."""
     if isinstance(error, ValidationError):
@@ -233,7 +243,7 @@ def needs_python(of: Type) -> bool:
 
 def as_json(of: Type, column: Expression) -> Expression:
     """The column as `row_to_json` writes it the way Pydantic would."""
-    if of.item is not None and KINDS[of.item.kind].as_json is not KINDS["string"].as_json:
+    if of.item is not None and KINDS[of.item.kind].as_json is not _as_it_is:
         element = sa.func.unnest(column).column_valued("element")
         listed = sa.select(sa.func.json_agg(as_json(of.item, element))).scalar_subquery()
         empty: sa.ColumnClause[Any] = sa.literal_column("'[]'::json")
@@ -241,3 +251,19 @@ def as_json(of: Type, column: Expression) -> Expression:
     convert = KINDS[of.kind].as_json
     assert convert is not None  # `needs_python` was asked  # noqa: S101
     return convert(column)
+
+
+def as_python(of: Type, column: Expression) -> Expression:
+    """The column as Python gets it where it is shown: an enum by its name in PostgreSQL, whatever class the model has
+    for it, and a float of four bytes with no more digits than it has.
+    """
+    match of.kind:
+        case "enum":
+            return column.cast(sa.Text)
+        case "array" if of.item and of.item.kind == "enum":
+            return column.cast(sa.ARRAY(sa.Text))
+        case "string":
+            return _unpadded(column)
+        case "float":
+            return column.cast(sa.Text).cast(sa.Double)
+    return column
