@@ -8,7 +8,7 @@ from copy import deepcopy
 from functools import cache
 from typing import Any, Final
 
-from pydantic import TypeAdapter
+from pydantic import JsonValue, TypeAdapter
 
 from app import errors
 from app.models.resource import Access
@@ -260,6 +260,7 @@ def schemas(entity: Entity, catalog: Catalog) -> Json:
         f"{entity.name}Update": _input([field for field in entity.fields if field.updated], []),
         f"{entity.name}Read": {"type": "object", "properties": read, "required": list(read)},
         f"{entity.name}Part": {"type": "object", "properties": part},
+        "JsonValue": {},
     }
 
 
@@ -280,5 +281,9 @@ def _ref(entity: Entity, family: str) -> Json:
 
 @cache
 def _fragment(annotation: Any) -> Json:
-    """The schema of a type, as Pydantic has it."""
-    return TypeAdapter(annotation).json_schema()
+    """The schema of a type, as FastAPI has it: for JSON, which may be anything, it has a name."""
+    if annotation is JsonValue:
+        return {"$ref": "#/components/schemas/JsonValue"}
+    schema = TypeAdapter(annotation).json_schema(ref_template="#/components/schemas/{model}")
+    schema.pop("$defs", None)
+    return schema

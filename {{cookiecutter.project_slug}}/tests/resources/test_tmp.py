@@ -1,5 +1,7 @@
 import pytest
 from tests.resources.samples import Sample
+
+
 async def test_make(sample: Sample) -> None:
     bad = []
     for entity in sample.written:
