@@ -67,7 +67,7 @@ class _Compiler:
             relations=tuple(self._relations(read)),
             parent=self.resource.parent or None,
             routes=self.resource.routes,
-            versioned=isinstance(table, Table) and not table.info.get("view"),
+            versioned=not self._is_view,
         )
 
     # ------------------------------------------------------------------------------------------------ refusals
@@ -200,10 +200,18 @@ class _Compiler:
 
     # -------------------------------------------------------------------------------------------------- access
 
+    @property
+    def _is_view(self) -> bool:
+        return bool(isinstance(self.mapper.local_table, Table) and self.mapper.local_table.info.get("view"))
+
     def _access(self) -> tuple[Access, Access]:
         scoped, owned = issubclass(self.model, WorkspaceScoped), owner_column(self.model) is not None
         read = self.resource.read or (Access.viewer if scoped else Access.user)
         write = self.resource.write or (Access.member if scoped else Access.user if owned else Access.superuser)
+        if self._is_view:
+            if self.resource.write not in {None, Access.nobody}:
+                raise self._refuse(f"write is {write}, but it is a view: its rows have no version of their own")
+            write = Access.nobody
         if not self.resource.routes:
             return read, write
         if not write.includes(read):
