@@ -1,7 +1,7 @@
 """The endpoints of an entity, as FastAPI serves them."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any, cast
+from typing import Any
 
 from fastapi import APIRouter, Request, Response, status
 from fastapi.exceptions import RequestValidationError
@@ -76,7 +76,7 @@ class Endpoints:
             _once: Once,
         ) -> Response:
             given = await self._given_by_parent(request, by)
-            sent = [one.sent() | given for one in cast("list[Input]", as_list(data))]
+            sent = [Input.sent(one) | given for one in as_list(data)]  # a field may be called `sent`
             rows = await self._service_for(by).create(sent)
             return await self._rows.created(by.uow, rows, data)
 
@@ -92,7 +92,7 @@ class Endpoints:
             expected: Expected,
         ) -> Response:
             wanted = self._named(request, by)
-            row = await self._service_for(by).update(wanted, cast("Patch", data).changes(), expected)
+            row = await self._service_for(by).update(wanted, Patch.changes(data), expected)
             return await self._rows.updated(by.uow, row)
 
         return update_row

@@ -1,14 +1,17 @@
 """The Pydantic schemas of a description, named and shaped as they would be by hand."""
 
+import warnings
 from collections.abc import Mapping
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, create_model
 
 from app.resources.description import Entity, Field, Kind, Taken
 from app.resources.types import sent, shown
 from app.schemas.base import NOT_SENT, Input, Output, Patch
+
+Schema = TypeVar("Schema", bound=BaseModel)
 
 
 @cache
@@ -19,21 +22,21 @@ def create_schema(entity: Entity) -> type[Input]:
         for field in entity.fields
         if field.created is not Taken.never
     }
-    return create_model(f"{entity.name}Create", __base__=Input, __module__=__name__, **fields)
+    return _named(f"{entity.name}Create", Input, fields)
 
 
 @cache
 def update_schema(entity: Entity) -> type[Patch]:
     """What a client sends to change a row."""
     fields: dict[str, Any] = {field.name: (_sent(field), NOT_SENT) for field in entity.fields if field.updated}
-    return create_model(f"{entity.name}Update", __base__=Patch, __module__=__name__, **fields)
+    return _named(f"{entity.name}Update", Patch, fields)
 
 
 @cache
 def read_schema(entity: Entity) -> type[Output]:
     """What a client receives."""
     fields: dict[str, Any] = {field.name: (_shown(field), ...) for field in entity.fields}
-    return create_model(f"{entity.name}Read", __base__=Output, __module__=__name__, **fields)
+    return _named(f"{entity.name}Read", Output, fields)
 
 
 def part_schema(entity: Entity, targets: Mapping[str, type[BaseModel]]) -> type[Output]:
@@ -48,7 +51,13 @@ def part_schema(entity: Entity, targets: Mapping[str, type[BaseModel]]) -> type[
             optional = relation.nullable or relation.kind is Kind.one_to_one
             one = target | None if optional else target
             fields[relation.name] = (list[target] if relation.kind.many else one, NOT_SENT)  # type: ignore[valid-type]
-    return create_model(f"{entity.name}Part", __base__=Output, __module__=__name__, **fields)
+    return _named(f"{entity.name}Part", Output, fields)
+
+
+def _named(name: str, base: type[Schema], fields: dict[str, Any]) -> type[Schema]:
+    with warnings.catch_warnings():  # a column may be called like a method, such as `copy`: call those of the base
+        warnings.filterwarnings("ignore", "Field name .* shadows an attribute")
+        return create_model(name, __base__=base, __module__=__name__, **fields)
 
 
 def _sent(field: Field) -> Any:

@@ -56,7 +56,7 @@ class Patch(Input):
 
     def changes(self) -> dict[str, Any]:
         """The fields that were sent."""
-        return self.sent()
+        return Input.sent(self)
 
 
 class _OneOrMany:
