@@ -16,10 +16,10 @@ from app.models.base import Declarative
 from app.resources.catalog import catalog_of
 from tests.databases import clone
 from tests.people import People
-from tests.resources.northwind import Northwind
-from tests.resources.oddities import SCHEMA, Oddities
-from tests.resources.pagila import VIEWS, Pagila
-from tests.resources.samples import SAMPLES, Sample
+from tests.samples.northwind import Northwind
+from tests.samples.oddities import SCHEMA, Oddities
+from tests.samples.pagila import VIEWS, Pagila
+from tests.samples.samples import SAMPLES, Sample
 
 
 @pytest.fixture(scope="session")

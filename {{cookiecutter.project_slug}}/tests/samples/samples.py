@@ -17,9 +17,9 @@ from sqlalchemy import CHAR, REAL, inspect
 from app.models.resource import Access
 from app.resources.catalog import Catalog, catalog_of
 from app.resources.description import Entity, Field, Kind, Relation, Taken, Type
-from tests.resources.northwind import Northwind
-from tests.resources.oddities import Oddities
-from tests.resources.pagila import Pagila
+from tests.samples.northwind import Northwind
+from tests.samples.oddities import Oddities
+from tests.samples.pagila import Pagila
 from tests.rows import example
 
 SAMPLES: Final[dict[str, type[Any]]] = {"pagila": Pagila, "northwind": Northwind, "oddities": Oddities}
