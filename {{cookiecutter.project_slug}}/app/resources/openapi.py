@@ -107,8 +107,11 @@ def list_parameters(entity: Entity, catalog: Catalog) -> list[Json]:
         )
     parameters += item_parameters(entity, catalog)
     filtered = [field for field in entity.fields if field.filterable]
+    taken = {parameter["name"] for parameter in parameters}  # a field called `count` is asked for by `count__in`
     parameters += [
-        _query(field.name, _fragment(asked(field.type)), "") for field in filtered if field.type.kind != "array"
+        _query(field.name, _fragment(asked(field.type)), "")
+        for field in filtered
+        if field.type.kind != "array" and field.name not in taken
     ]
     if conditions(entity):
         filters = {"name": "filter", "in": "query", "required": False, "style": "form", "explode": True}
