@@ -5,16 +5,17 @@ starts.
 """
 
 import datetime as dt
+import enum
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import cache
+from functools import cache, partial
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
 import sqlalchemy as sa
-from pydantic import Field, JsonValue, TypeAdapter, ValidationError
+from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
 from sqlalchemy.types import TypeEngine
 
 from app.resources.description import Type
@@ -50,28 +51,45 @@ def _unpadded(column: Expression) -> Expression:
     return column.cast(sa.Text) if isinstance(column.type, sa.CHAR) else column
 
 
+def _literal(text: str) -> Expression:
+    """Part of the statement, not of its parameters."""
+    return sa.literal_column(f"'{text}'")
+
+
 def _utc(column: Expression) -> Expression:
-    return _moment(sa.func.timezone(sa.literal_column("'UTC'"), column), "Z")
+    return _moment(sa.func.timezone(_literal("UTC"), column), "Z")
 
 
 def _moment(column: Expression, zone: str = "") -> Expression:
     """As Pydantic writes it: six digits of a second, or none."""
-    written = sa.func.to_char(column, sa.literal_column("""'YYYY-MM-DD"T"HH24:MI:SS.US'"""))
-    return sa.func.replace(written, sa.literal_column("'.000000'"), sa.literal_column("''")).concat(
-        sa.literal_column(f"'{zone}'")
+    written = sa.func.to_char(column, _literal('YYYY-MM-DD"T"HH24:MI:SS.US'))
+    short = sa.func.replace(written, _literal(".000000"), _literal(""))
+    return _bounded(column, short, "0001-01-01T00:00:00", "9999-12-31T23:59:59.999999").concat(_literal(zone))
+
+
+def _day(column: Expression) -> Expression:
+    return _bounded(column, column, "0001-01-01", "9999-12-31")
+
+
+def _bounded(column: Expression, finite: Expression, first: str, last: str) -> Expression:
+    """The driver stores the first and the last that Python knows as infinity, and reads it as these."""
+    return sa.case(
+        (sa.func.isfinite(column), finite),
+        (column == _literal("infinity"), _literal(last)),
+        (column == _literal("-infinity"), _literal(first)),
     )
 
 
 def _clock(column: Expression) -> Expression:
-    written = sa.func.to_char(column.cast(sa.Interval), sa.literal_column("'HH24:MI:SS.US'"))
-    return sa.func.replace(written, sa.literal_column("'.000000'"), sa.literal_column("''"))
+    written = sa.func.to_char(column.cast(sa.Interval), _literal("HH24:MI:SS.US"))
+    return sa.func.replace(written, _literal(".000000"), _literal(""))
 
 
 def _finite(column: Expression) -> Expression:
     """JSON has no words for infinity and what is no number: null, as Pydantic says."""
     number = column.cast(sa.Double)
     return sa.case(
-        (number.cast(sa.Text).in_([sa.literal_column(f"'{w}'") for w in ("NaN", "Infinity", "-Infinity")]), sa.null()),
+        (number.cast(sa.Text).in_([_literal(word) for word in ("NaN", "Infinity", "-Infinity")]), sa.null()),
         else_=number,
     )
 
@@ -93,12 +111,12 @@ KINDS: Final[dict[str, Kind]] = {
     "string": _text,
     "enum": Kind(str, str, str, EQUAL, as_json=lambda column: column.cast(sa.Text)),
     "uuid": Kind(UUID, UUID, UUID, EQUAL),
-    "date": Kind(types.Date, dt.date, types.Date, (*EQUAL, *ORDER)),
+    "date": Kind(types.Date, dt.date, types.Date, (*EQUAL, *ORDER), as_json=_day),
     "time": Kind(types.Time, dt.time, types.Time, (*EQUAL, *ORDER), as_json=_clock),
-    "datetime": Kind(types.Moment, dt.datetime, types.Moment, (*EQUAL, *ORDER), as_json=_utc),
+    "datetime": Kind(types.Moment, types.Instant, types.Moment, (*EQUAL, *ORDER), as_json=_utc),
     "local-datetime": Kind(types.LocalMoment, dt.datetime, types.LocalMoment, (*EQUAL, *ORDER), as_json=_moment),
-    "interval": Kind(types.Duration, dt.timedelta, types.Duration, (*EQUAL, *ORDER), as_json=None),
-    "json": Kind(JsonValue, JsonValue, None, (), sorts=False),
+    "interval": Kind(types.Duration, types.Duration, types.Duration, (*EQUAL, *ORDER), as_json=None),
+    "json": Kind(types.Json, types.Json, None, (), sorts=False),
     "array": Kind(None, None, None, ("contains",), sorts=False),
 }
 
@@ -154,14 +172,21 @@ def sent(of: Type) -> Any:
     return KINDS[of.kind].sent
 
 
+def _word(choices: tuple[str, ...], value: Any) -> Any:
+    """What is stored of an enum's member: by SQLAlchemy its name, unless the column says `values_callable`."""
+    if not isinstance(value, enum.Enum):
+        return value
+    return value.name if type(value).__members__.keys() <= set(choices) else value.value
+
+
 @cache
 def shown(of: Type) -> Any:
     """The annotation of a field that a client receives."""
     match of.kind:
         case "enum":
-            return Literal[*of.choices]
+            return Annotated[Literal[*of.choices], BeforeValidator(partial(_word, of.choices))]
         case "array":
-            return list[shown(of.item)]  # type: ignore[misc]
+            return list[shown(of.item) | None]  # type: ignore[misc]  # no constraint keeps null out of an array
     return KINDS[of.kind].shown
 
 
@@ -220,8 +245,17 @@ def value_of(of: Type, text: str) -> Any:
 
 
 def text_of(of: Type, value: Any) -> str:
-    """The text that `value_of` reads the value from."""
-    return format(value, "f") if of.kind == "decimal" else str(reader_of(of).dump_python(value, mode="json"))
+    """The text that `value_of` reads as this value."""
+    match of.kind:
+        case "decimal":
+            return format(value, "f")
+        case "enum":
+            return str(_word(of.choices, value))
+        case "uuid":
+            return str(value)
+        case "datetime":
+            value = types.with_zone(value)
+    return str(reader_of(of).dump_python(value, mode="json"))
 
 
 def told(error: ValueError) -> str:

@@ -3,6 +3,7 @@
 JSON has fewer types than PostgreSQL, so some travel as text. Each says in the contract what it looks like.
 """
 
+import json
 import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -16,6 +17,7 @@ from pydantic import (
     Field,
     GetCoreSchemaHandler,
     GetJsonSchemaHandler,
+    JsonValue,
     NaiveDatetime,
     PlainSerializer,
     WithJsonSchema,
@@ -25,10 +27,41 @@ from pydantic_core import CoreSchema, core_schema
 
 
 def _only_text(value: Any) -> Any:
-    """Pydantic would also take numbers, for seconds since 1970."""
+    """Pydantic would also take numbers, for seconds since 1970, be they written as text."""
     if isinstance(value, int | float):
         raise ValueError("must be text")  # noqa: TRY004  # a TypeError would be a defect of ours to Pydantic
+    if isinstance(value, str) and re.fullmatch(r"\s*[-+]?[\d._]+\s*", value):
+        raise ValueError("must not be a number")
     return value
+
+
+def _storable(value: Any) -> Any:
+    try:
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+    except UnicodeEncodeError as error:
+        raise ValueError("must not contain half a character") from error
+    if re.search(rb"(?<!\\)(\\\\)*\\u0000", text):
+        raise ValueError("must not contain NUL characters")
+    return value
+
+
+def _without_zone(value: time) -> time:
+    """PostgreSQL's driver would drop the offset without a word."""
+    if value.tzinfo is not None:
+        raise ValueError("must have no offset")
+    return value
+
+
+def _in_days(value: timedelta) -> str:
+    """ISO 8601 in days and seconds: a year, of which Pydantic makes 365 days, is something else to everybody else."""
+    sign, length = ("-", -value) if value < timedelta() else ("", value)
+    minutes, seconds = divmod(length.seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    fraction = f".{length.microseconds:06}".rstrip("0") if length.microseconds else ""
+    numbers = ((hours, "H"), (minutes, "M"), (f"{seconds}{fraction}", "S"))
+    clock = "".join(f"{number}{unit}" for number, unit in numbers if number not in {0, "0"})
+    days = f"{length.days}D" if length.days else ""
+    return f"{sign}P{days}T{clock}" if clock else f"{sign}P{days or 'T0S'}"
 
 
 def _in_utc(value: datetime) -> datetime:
@@ -36,6 +69,11 @@ def _in_utc(value: datetime) -> datetime:
         return value.astimezone(UTC)
     except OverflowError as error:
         raise ValueError("is too far away") from error
+
+
+def with_zone(value: datetime) -> datetime:
+    """PostgreSQL's driver reads the first and the last moment of all as infinity, and that without an offset."""
+    return value if value.tzinfo is not None else value.replace(tzinfo=UTC)
 
 
 _Text = BeforeValidator(_only_text)
@@ -49,6 +87,8 @@ Float = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 Moment = Annotated[
     AwareDatetime, _Text, AfterValidator(_in_utc), WithJsonSchema({"type": "string", "format": "date-time"})
 ]
+# The same, as a client receives it.
+Instant = Annotated[datetime, AfterValidator(with_zone)]
 # For columns that have no time zone.
 LocalMoment = Annotated[
     NaiveDatetime,
@@ -57,13 +97,24 @@ LocalMoment = Annotated[
 ]
 Date = Annotated[date, _Text, WithJsonSchema({"type": "string", "format": "date"})]
 Time = Annotated[
-    time, _Text, WithJsonSchema({"type": "string", "pattern": r"^([01]\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d{1,6})?)?$"})
+    time,
+    _Text,
+    AfterValidator(_without_zone),
+    WithJsonSchema({"type": "string", "pattern": r"^([01]\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d{1,6})?)?$"}),
 ]
-Duration = Annotated[timedelta, _Text, WithJsonSchema({"type": "string", "format": "duration"})]
+Duration = Annotated[
+    timedelta,
+    _Text,
+    PlainSerializer(_in_days, return_type=str, when_used="json"),
+    WithJsonSchema({"type": "string", "format": "duration"}),
+]
+# Anything at all. Pydantic's own name for it would stand in the contract as a reference to nothing.
+Json = Annotated[JsonValue, AfterValidator(_storable), WithJsonSchema({})]
 
 # A decimal number as text, because the numbers of JSON lose digits in the hands of most who read them.
 Number = Annotated[
     Decimal,
+    Field(allow_inf_nan=True),
     PlainSerializer(lambda value: format(value, "f"), return_type=str),
     WithJsonSchema({"type": "string", "format": "decimal"}),
 ]
