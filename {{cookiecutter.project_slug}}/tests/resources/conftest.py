@@ -1,0 +1,89 @@
+"""Applications for models that a test makes up, with tables in the test's own transaction."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from weakref import WeakKeyDictionary
+
+import httpx
+import pytest
+from fastapi import APIRouter, FastAPI
+from sqlalchemy import BigInteger, Column, Identity, MetaData, Table
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from app import contract, problems
+from app.config import Settings
+from app.database import Database
+from app.middleware import Head, RequestContext, TrailingSlash
+from app.models.base import Declarative
+from app.resources import runtime
+from app.resources.catalog import catalog_of
+from app.routers import users
+from tests.contract import ContractTransport
+from tests.people import People
+
+
+def new_base() -> type[DeclarativeBase]:
+    """A declarative base like the application's, for models that nobody else sees. The server makes their keys."""
+
+    class Made(DeclarativeBase):
+        metadata = MetaData(naming_convention=Declarative.metadata.naming_convention)
+        type_annotation_map = Declarative.type_annotation_map
+        __mapper_args__ = Declarative.__mapper_args__
+
+        id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True, sort_order=-1)
+
+    for known in ("users", "workspaces"):  # what the mixins of `app.models.base` refer to
+        Table(known, Made.metadata, Column("id", BigInteger, primary_key=True), info={"known": True})
+    return Made
+
+
+def assemble(base: type[DeclarativeBase], settings: Settings, *routers: APIRouter) -> FastAPI:
+    """An application that serves the models of the base, and these routers by hand."""
+    app = FastAPI(
+        title="Made up",
+        redirect_slashes=False,
+        generate_unique_id_function=contract.operation_id,
+        responses={"default": {"model": problems.Problem}},
+    )
+    app.state.settings = settings
+    problems.install(app)
+    contract.install(app)
+    for router in (users.router, *routers):
+        app.include_router(router)
+    runtime.install(app, catalog_of(base))
+    for middleware in (Head, TrailingSlash, RequestContext):
+        app.add_middleware(middleware)
+    return app
+
+
+# Put together once for each base: that takes longer than a test.
+_assembled: WeakKeyDictionary[type[DeclarativeBase], FastAPI] = WeakKeyDictionary()
+
+
+@dataclass(frozen=True)
+class World:
+    """An application, people with accounts, and a client without one."""
+
+    app: FastAPI
+    people: People
+    client: httpx.AsyncClient
+
+
+Serve = Callable[..., Awaitable[World]]
+
+
+@pytest.fixture
+async def serve(settings: Settings, database: Database, connection: AsyncConnection) -> Serve:
+    """Makes the tables of a base, and an application that serves it."""
+
+    async def make(base: type[DeclarativeBase], *routers: APIRouter) -> World:
+        if (app := _assembled.get(base)) is None:
+            app = _assembled[base] = assemble(base, settings, *routers)
+        app.state.database = database
+        tables = [table for table in base.metadata.sorted_tables if not table.info.get("known")]
+        await connection.run_sync(base.metadata.create_all, tables=tables)
+        client = httpx.AsyncClient(transport=ContractTransport(app), base_url="http://test")
+        return World(app, People(app, database, settings), client)
+
+    return make
