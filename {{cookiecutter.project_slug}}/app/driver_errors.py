@@ -4,7 +4,8 @@ A constraint is the last line of defence, and two requests at once can reach it 
 fine: so it is answered like any other mistake of a client, naming the field, without a word of the driver's.
 """
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
@@ -14,18 +15,23 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from app.errors import Conflict, Error, Invalid, Unavailable
 
-# What the client is told for a SQLSTATE (PostgreSQL's manual, appendix A), given the field at fault.
-_REFUSALS: Final[dict[str, Callable[[str], Error]]] = {
-    "23505": lambda field: Conflict(f"{field} is already taken"),
-    "23503": lambda field: Invalid(f"{field} refers to nothing that exists", field),
-    "23502": lambda field: Invalid(f"{field} must have a value", field),
-    "23514": lambda field: Invalid(f"{field} has a value that is not allowed", field),
+# What the client is told for a SQLSTATE (PostgreSQL's manual, appendix A), given the fields at fault.
+_REFUSALS: Final[dict[str, Callable[[Sequence[str]], Error]]] = {
+    "23505": lambda fields: Conflict(f"{' and '.join(fields)} {'is' if len(fields) == 1 else 'are'} already taken"),
+    "23P01": lambda fields: Conflict(f"{' and '.join(fields)} must not overlap with what is there"),
+    "23503": lambda fields: Invalid(f"{fields[-1]} refers to nothing that exists", fields[-1]),
+    "23502": lambda fields: Invalid(f"{fields[-1]} must have a value", fields[-1]),
+    "23514": lambda fields: Invalid(f"{fields[-1]} has a value that is not allowed", fields[-1]),
+    "23001": lambda _: Conflict(_REFERRED_TO),
     "40001": lambda _: Conflict("Somebody else changed the same data at the same moment; try again"),
     "40P01": lambda _: Conflict("Somebody else changed the same data at the same moment; try again"),
 }
+_REFERRED_TO: Final = "Other data still refer to this"
 # Whole classes of them that say "not now": connection, resources, intervention of an operator (a time limit is one),
 # system; and two by themselves: a lock that was not to be had in time, a transaction that stood idle for too long.
 _PASSING: Final = ("08", "53", "57", "58", "55P03", "25P03")
+_KEY: Final = re.compile(r"\(([^()]+)\)=\(")  # of columns, not of an expression such as lower(email)
+_OF_EVERY_ROW: Final = {"workspace_id", "id"}
 _DATA_EXCEPTION: Final = "22"  # out of range, a NUL byte, a bad encoding
 
 
@@ -58,9 +64,9 @@ def connecting() -> Iterator[None]:
 def _translate(error: DBAPIError) -> Error | None:
     state = getattr(error.orig, "sqlstate", None) or ""
     if state == "23503" and (error.statement or "").startswith("DELETE"):
-        return Conflict("Other data still refer to this")
+        return Conflict(_REFERRED_TO)
     if state in _REFUSALS:
-        return _REFUSALS[state](_field(error))
+        return _REFUSALS[state](_fields(error))
     if state.startswith(_DATA_EXCEPTION):
         return Invalid("A value cannot be stored as it is")
     if state.startswith(_PASSING) or error.connection_invalidated:
@@ -68,15 +74,19 @@ def _translate(error: DBAPIError) -> Error | None:
     return None
 
 
-def _field(error: DBAPIError) -> str:
-    """The column at fault, read from the constraint's name: `uq_users_email` speaks of `email`.
+def _fields(error: DBAPIError) -> list[str]:
+    """The columns at fault, as a client knows them: without those that make another's key fit for a workspace's rows.
 
-    The naming convention of `app.models.base` guarantees the form.
+    PostgreSQL says `Key (workspace_id, name)=(1, x) already exists.` Where it does not, they are read from the name of
+    the constraint: `uq_users_email` speaks of `email`. The naming convention of `app.models.base` guarantees the form.
     """
     cause = error.orig.__cause__ if error.orig else None
     if column := getattr(cause, "column_name", None):
-        return str(column)
-    name = str(getattr(cause, "constraint_name", None) or "")
-    table = str(getattr(cause, "table_name", None) or "")
-    _, _, rest = name.partition(f"_{table}_")
-    return rest or "A value"
+        return [str(column)]
+    if key := _KEY.search(str(getattr(cause, "detail", None) or "")):
+        columns = [column.strip('"') for column in key[1].split(", ")]
+    else:
+        name = str(getattr(cause, "constraint_name", None) or "")
+        table = str(getattr(cause, "table_name", None) or "")
+        columns = [name.partition(f"_{table}_")[2] or "A value"]
+    return [column for column in columns if column not in _OF_EVERY_ROW] or columns
