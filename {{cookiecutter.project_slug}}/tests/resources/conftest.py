@@ -23,18 +23,28 @@ from tests.contract import ContractTransport
 from tests.people import People
 
 
+class Keyed:
+    """A key that the server makes."""
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True, sort_order=-1)
+
+
+def new_metadata() -> MetaData:
+    """Apart from the application's own, with what the mixins of `app.models.base` refer to."""
+    metadata = MetaData(naming_convention=Declarative.metadata.naming_convention)
+    for known in ("users", "workspaces"):
+        Table(known, metadata, Column("id", BigInteger, primary_key=True), info={"known": True})
+    return metadata
+
+
 def new_base() -> type[DeclarativeBase]:
-    """A declarative base like the application's, for models that nobody else sees. The server makes their keys."""
+    """A declarative base like the application's, for models that nobody else sees."""
 
     class Made(DeclarativeBase):
-        metadata = MetaData(naming_convention=Declarative.metadata.naming_convention)
+        metadata = new_metadata()
         type_annotation_map = Declarative.type_annotation_map
         __mapper_args__ = Declarative.__mapper_args__
 
-        id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True, sort_order=-1)
-
-    for known in ("users", "workspaces"):  # what the mixins of `app.models.base` refer to
-        Table(known, Made.metadata, Column("id", BigInteger, primary_key=True), info={"known": True})
     return Made
 
 

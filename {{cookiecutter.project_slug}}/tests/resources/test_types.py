@@ -24,7 +24,7 @@ from app.resources.description import Type
 from app.resources.queries import QueryReader
 from app.resources.statements import Statements
 from app.resources.types import KINDS, needs_python
-from tests.resources.conftest import Serve, new_base
+from tests.resources.conftest import Keyed, Serve, new_base
 
 
 class Shade(enum.StrEnum):
@@ -128,7 +128,7 @@ OPEN = Resource(read=Access.anyone, write=Access.user)
 def model_with(base: type[DeclarativeBase], columns: Iterable[str]) -> Any:
     """A model with these columns of the table, all nullable."""
     mapped = {name: mapped_column(TABLE[name][0], nullable=True) for name in columns}
-    return type("Thing", (base,), {"__tablename__": "things", "__resource__": OPEN, **mapped})
+    return type("Thing", (Keyed, base), {"__tablename__": "things", "__resource__": OPEN, **mapped})
 
 
 # What only Python can write stands apart: it would keep PostgreSQL from writing the others.
@@ -139,6 +139,11 @@ LASTING = model_with(new_base(), ONLY_PYTHON)
 
 def model_of(column: str) -> Any:
     return LASTING if column in ONLY_PYTHON else THING
+
+
+def base_of(model: Any) -> type[DeclarativeBase]:
+    base: type[DeclarativeBase] = model.__bases__[-1]
+    return base
 
 
 def sent(column: str) -> list[Any]:
@@ -173,7 +178,7 @@ async def _rows(database: Database, model: Any, asked: Iterable[tuple[str, str]]
 @pytest.mark.parametrize("column", TABLE)
 async def test_what_is_sent_comes_back_and_is_found(serve: Serve, database: Database, column: str) -> None:
     model = model_of(column)
-    world = await serve(model.__base__)
+    world = await serve(base_of(model))
     ada = await world.people.join()
     made = await ada.client.post("/things", json=[{column: value} for value in sent(column)] + [{}, {column: None}])
     assert made.status_code == 201, made.text
@@ -203,7 +208,7 @@ ONE_BY_ONE = [column for column in FILTERABLE if not isinstance(TABLE[column][0]
 @pytest.mark.parametrize("column", ONE_BY_ONE)
 async def test_filters_find_each_value(serve: Serve, database: Database, column: str) -> None:
     model = model_of(column)
-    world = await serve(model.__base__)
+    world = await serve(base_of(model))
     ada = await world.people.join()
     values = sent(column)
     made = (await ada.client.post("/things", json=[{column: value} for value in values])).json()
@@ -229,7 +234,7 @@ async def test_filters_find_each_value(serve: Serve, database: Database, column:
 
 @pytest.mark.parametrize("column", [column for column in FILTERABLE if column not in ONE_BY_ONE])
 async def test_arrays_are_found_by_what_they_contain(serve: Serve, column: str) -> None:
-    world = await serve(model_of(column).__base__)
+    world = await serve(base_of(model_of(column)))
     ada = await world.people.join()
     made = (await ada.client.post("/things", json=[{column: value} for value in sent(column)])).json()
     for row, values in zip(made, sent(column), strict=True):
@@ -241,7 +246,7 @@ async def test_arrays_are_found_by_what_they_contain(serve: Serve, column: str) 
 
 @pytest.mark.parametrize("column", ONE_BY_ONE)
 async def test_pages_by_cursor_visit_each_row_once(serve: Serve, column: str) -> None:
-    world = await serve(model_of(column).__base__)
+    world = await serve(base_of(model_of(column)))
     ada = await world.people.join()
     made = await ada.client.post("/things", json=[{column: value} for value in [*sent(column), None, None]])
     for sort in (column, f"-{column}"):
@@ -310,7 +315,7 @@ REFUSED: dict[str, list[Any]] = {
 
 @pytest.mark.parametrize("column", REFUSED)
 async def test_what_does_not_fit_is_the_clients_mistake(serve: Serve, column: str) -> None:
-    world = await serve(model_of(column).__base__)
+    world = await serve(base_of(model_of(column)))
     ada = await world.people.join()
     for value in REFUSED[column]:
         body = json.dumps({column: value}).encode()
@@ -347,7 +352,7 @@ async def test_what_only_sql_puts_there_is_shown_alike(
     serve: Serve, database: Database, connection: AsyncConnection, column: str
 ) -> None:
     model = model_of(column)
-    world = await serve(model.__base__)
+    world = await serve(base_of(model))
     for value in FOREIGN[column]:
         await connection.execute(sa.text(f"INSERT INTO things ({column}) VALUES ({value})".replace(":", "\\:")))  # noqa: S608  # ours
     listed = await world.client.get("/things", params={"sort": "id"})
@@ -356,7 +361,7 @@ async def test_what_only_sql_puts_there_is_shown_alike(
 
 
 async def test_no_json_and_null_as_json_look_alike(serve: Serve, connection: AsyncConnection) -> None:
-    world = await serve(THING.__base__)
+    world = await serve(base_of(THING))
     ada = await world.people.join()
     made = await ada.client.post("/things", json=[{}, {"jsonb": None}])
     assert [row["jsonb"] for row in made.json()] == [None, None]
@@ -368,8 +373,8 @@ async def test_no_json_and_null_as_json_look_alike(serve: Serve, connection: Asy
 async def test_a_column_may_be_called_like_what_a_schema_has(serve: Serve, name: str) -> None:
     base: Any = new_base()
     columns = {name: mapped_column(sa.Integer, nullable=True)}
-    thing: Any = type("Thing", (base,), {"__tablename__": "things", "__resource__": OPEN, **columns})
-    world = await serve(thing.__base__)
+    thing: Any = type("Thing", (Keyed, base), {"__tablename__": "things", "__resource__": OPEN, **columns})
+    world = await serve(base_of(thing))
     ada = await world.people.join()
     made = await ada.client.post("/things", json={name: 1})
     assert made.json() == {"id": 1, name: 1}
