@@ -1,7 +1,7 @@
 """Every model that is served, or shown by others, with its description."""
 
 from dataclasses import asdict
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from typing import Any
 
 from pydantic import BaseModel
@@ -19,6 +19,7 @@ class Catalog:
     def __init__(self, models: list[type[Any]]) -> None:
         self.entities: dict[str, Entity] = {}
         self._models: dict[str, type[Any]] = {}
+        self._parts: dict[str, type[BaseModel]] = {}
         for model in models:
             entity = describe(model)  # type: ignore[arg-type]  # a class is hashable
             if entity.name in self.entities:
@@ -48,14 +49,31 @@ class Catalog:
         return self.entities[entity.relation(relation).target]
 
     def read_schema(self, entity: Entity) -> type[BaseModel]:
-        """What a client receives of a row."""
-        return schemas.read_schema(entity)
+        """What a client receives of a row: the schema of that name that somebody has written, or a generated one."""
+        by_hand = _by_hand.get(self.model_of(entity), ())
+        generated = schemas.read_schema(entity)
+        return next((schema for schema in by_hand if schema.__name__ == generated.__name__), generated)
+
+    def described(self, entity: Entity) -> Any:
+        """An annotation that stands for `read_schema` in other schemas and is resolved when they are described: the
+        module that has it written by hand may come later.
+        """
+        return schemas.described(partial(self.read_schema, entity))
 
     def part_schema(self, entity: Entity) -> type[BaseModel]:
         """What a client receives who asks for some fields, or for what they lead to."""
-        return schemas.part_schema(
-            entity, {one.name: self.read_schema(self.entities[one.target]) for one in entity.relations}
-        )
+        if entity.name not in self._parts:
+            targets = {one.name: self.described(self.entities[one.target]) for one in entity.relations}
+            self._parts[entity.name] = schemas.part_schema(entity, targets)
+        return self._parts[entity.name]
+
+
+_by_hand: dict[type[Any], list[type[BaseModel]]] = {}
+
+
+def shown_by(model: type[Any], schema: type[BaseModel]) -> None:
+    """Somebody has written a schema of what a client receives of the model's rows."""
+    _by_hand.setdefault(model, []).append(schema)
 
 
 def _said(part: Any) -> Any:

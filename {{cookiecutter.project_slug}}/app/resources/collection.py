@@ -17,14 +17,15 @@ from urllib.parse import quote
 from fastapi import Request, Response, status
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
-from sqlalchemy import Row, Select, and_, case, select, tuple_
+from sqlalchemy import Row, Select, and_, case, literal, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.database import Reader, UnitOfWork
 from app.errors import NotFound
+from app.models.resource import title_of
 from app.repositories.base import Model
 from app.resources import openapi
-from app.resources.catalog import Catalog, catalog_of
+from app.resources.catalog import Catalog, catalog_of, shown_by
 from app.resources.description import Entity
 from app.resources.queries import ListQuery, QueryError, QueryReader, Shape
 from app.resources.statements import Statements
@@ -43,6 +44,8 @@ class Collection(Generic[Model]):
     def __init__(self, model: type[Model], schema: type[BaseModel] | None = None) -> None:
         self.model = model
         self._schema_by_hand = schema
+        if schema is not None:
+            shown_by(model, schema)
 
     # What follows is made when it is first asked for: by then every model is known.
 
@@ -66,9 +69,13 @@ class Collection(Generic[Model]):
         return self._schema_by_hand or self._catalog.read_schema(self.entity)
 
     @cached_property
+    def _described(self) -> Any:
+        return self._schema_by_hand or self._catalog.described(self.entity)
+
+    @cached_property
     def one(self) -> Any:
         """The `response_model` of a row."""
-        return self.schema | self._catalog.part_schema(self.entity)
+        return self._described | self._catalog.part_schema(self.entity)
 
     @cached_property
     def many(self) -> Any:
@@ -78,7 +85,7 @@ class Collection(Generic[Model]):
     @cached_property
     def made(self) -> Any:
         """The `response_model` of what is made: one row, or as many as were sent."""
-        return self.schema | list[self.schema]  # type: ignore[name-defined]  # as above
+        return self._described | list[self._described]  # type: ignore[name-defined]  # as above
 
     @cached_property
     def list_parameters(self) -> dict[str, Any]:
@@ -105,12 +112,19 @@ class Collection(Generic[Model]):
 
     # ---------------------------------------------------------------------------------------------------- answers
 
-    async def page(self, request: Request, reader: Reader, rows: Select[Any] | None = None) -> Response:
-        """The page of these rows that the query string asks for. It says where the list goes on (RFC 8288)."""
+    async def page(
+        self, request: Request, reader: Reader, rows: Select[Any] | None = None, *, of: Select[Any] | None = None
+    ) -> Response:
+        """The page of these rows that the query string asks for. It says where the list goes on (RFC 8288).
+
+        `of` is the row that they belong to. Raises `NotFound` when there are none, because it is not there.
+        """
         query = self._asked(request, self._queries.list_query)
         wanted = select(self.model) if rows is None else rows
         statement = self._statements.page(wanted, query, whole=self._only_python)
         found = await reader.rows(statement)
+        if of is not None and not found:
+            await _find(reader, of)
         page = found[: query.limit]
         response = Response("[" + ",".join(self._written(row, query.shape) for row in page) + "]", media_type=JSON)
         if len(found) > query.limit:
@@ -214,6 +228,11 @@ class Collection(Generic[Model]):
             values = last[-len(query.order) :]
             following = request.url.include_query_params(cursor=self._queries.cursor(query.order, values))
         return f"{following.path}?{following.query}"
+
+
+async def _find(reader: Reader, row: Select[Any]) -> None:
+    if not await reader.rows(row.with_only_columns(literal(1), maintain_column_froms=True)):
+        raise NotFound(title_of(row.column_descriptions[0]["entity"]))
 
 
 def _etag(row: Row[Any]) -> str | None:

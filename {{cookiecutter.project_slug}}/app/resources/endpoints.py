@@ -51,12 +51,11 @@ class Endpoints:
     def _list(self, operation: Operation) -> Any:
         async def list_rows(request: Request, on: reading(operation.access)) -> Response:  # type: ignore[valid-type]
             rows = self._visible(on)
-            if self._entity.parent:
-                rows = self._beneath(request, rows)
-            response = await self._rows.page(request, on.reader, rows)
-            if self._entity.parent and response.body == b"[]":
-                await self._find_parent(request, on)
-            return response
+            if not self._entity.parent:
+                return await self._rows.page(request, on.reader, rows)
+            return await self._rows.page(
+                request, on.reader, self._beneath(request, rows), of=self._named_parent(request)
+            )
 
         return list_rows
 
@@ -112,10 +111,8 @@ class Endpoints:
         others: Collection[Any] = Collection(self._target(operation))
 
         async def list_related(request: Request, on: reading(operation.access)) -> Response:  # type: ignore[valid-type]
-            response = await others.page(request, on.reader, self._related(request, on, operation))
-            if response.body == b"[]":  # of nothing, or of what is not there
-                await self._find(request, on)
-            return response
+            rows = self._related(request, on, operation)
+            return await others.page(request, on.reader, rows, of=self._named(request, on))
 
         return list_related
 
@@ -159,12 +156,6 @@ class Endpoints:
         """The row that the path names."""
         return self._visible(by).where(*_conditions(self._model, self._entity.keys, request))
 
-    async def _find(self, request: Request, on: Reading) -> None:
-        """Raises `NotFound` unless the row that the path names is there."""
-        found = self._named(request, on).with_only_columns(literal(1), maintain_column_froms=True)
-        if not await on.reader.rows(found):
-            raise NotFound(self._entity.title)
-
     def _related(self, request: Request, by: Reading | Writing, operation: Operation) -> Select[Any]:
         """What the relation of the row in the path leads to, if the caller may see that row."""
         row, target = aliased(self._model), self._target(operation)
@@ -207,11 +198,6 @@ class Endpoints:
         return rows.where(
             exists(select(literal(1)).select_from(parent).where(*_conditions(parent, entity.keys, request), *link))
         )
-
-    async def _find_parent(self, request: Request, on: Reading) -> None:
-        found = self._named_parent(request).with_only_columns(literal(1), maintain_column_froms=True)
-        if not await on.reader.rows(found):
-            raise NotFound(self._parent[1].title)
 
     async def _given_by_parent(self, request: Request, by: Writing) -> dict[str, Any]:
         """The columns that refer to the row in the path. Raises `NotFound`."""

@@ -1,11 +1,14 @@
 """The Pydantic schemas of a description, named and shaped as they would be by hand."""
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import cache
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, create_model
+from pydantic import BaseModel, GetJsonSchemaHandler, create_model
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, core_schema
 
 from app.resources.description import Entity, Field, Kind, Taken
 from app.resources.types import sent, shown
@@ -39,7 +42,7 @@ def read_schema(entity: Entity) -> type[Output]:
     return _named(f"{entity.name}Read", Output, fields)
 
 
-def part_schema(entity: Entity, targets: Mapping[str, type[BaseModel]]) -> type[Output]:
+def part_schema(entity: Entity, targets: Mapping[str, Any]) -> type[Output]:
     """What a client receives who has asked with `fields` or `include`: some of the fields, and what they lead to.
 
     `targets` are the schemas of the relations that may be included.
@@ -58,6 +61,22 @@ def _named(name: str, base: type[Schema], fields: dict[str, Any]) -> type[Schema
     with warnings.catch_warnings():  # a column may be called like a method, such as `copy`: call those of the base
         warnings.filterwarnings("ignore", "Field name .* shadows an attribute")
         return create_model(name, __base__=base, __module__=__name__, **fields)
+
+
+@dataclass(frozen=True)
+class _Described:
+    """Annotates what looks like a schema that is found when the description is written."""
+
+    find: Callable[[], type[BaseModel]]
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        # Within another schema a model is referred to by its name.
+        return handler(core_schema.definitions_schema(self.find().__pydantic_core_schema__, []))
+
+
+def described(find: Callable[[], type[BaseModel]]) -> Any:
+    """An annotation that takes anything, and is described as what is found."""
+    return Annotated[Any, _Described(find)]
 
 
 def _sent(field: Field) -> Any:

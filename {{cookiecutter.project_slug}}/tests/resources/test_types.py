@@ -172,7 +172,8 @@ async def _rows(database: Database, model: Any, asked: Iterable[tuple[str, str]]
     catalog = catalog_of(model)
     entity = catalog.entity_of(model)
     query = QueryReader(entity, catalog).list_query(asked)
-    return await database.reader().rows(Statements(model, entity, catalog).page(sa.select(model), query, whole=whole))
+    statements = Statements(model, entity, catalog, by_hand=True)
+    return await database.reader().rows(statements.page(sa.select(model), query, whole=whole))
 
 
 @pytest.mark.parametrize("column", TABLE)

@@ -17,10 +17,10 @@ from sqlalchemy import CHAR, REAL, inspect
 from app.models.resource import Access
 from app.resources.catalog import Catalog, catalog_of
 from app.resources.description import Entity, Field, Kind, Relation, Taken, Type
+from tests.rows import example
 from tests.samples.northwind import Northwind
 from tests.samples.oddities import Oddities
 from tests.samples.pagila import Pagila
-from tests.rows import example
 
 SAMPLES: Final[dict[str, type[Any]]] = {"pagila": Pagila, "northwind": Northwind, "oddities": Oddities}
 
@@ -123,7 +123,7 @@ class Sample:
                 values[one.name] = self.plain(one.type)
         return values
 
-    def plain(self, of: Type) -> Any:
+    def plain(self, of: Type) -> Any:  # noqa: PLR0911  # one line for each type
         """A value that no other row has, where that is possible."""
         number = next(self._numbers)
         match of.kind:
