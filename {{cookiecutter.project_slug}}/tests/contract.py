@@ -11,6 +11,8 @@ from fastapi import FastAPI
 
 from app.problems import MEDIA_TYPE
 
+# Those that a client goes on with.
+_HEADERS = {"ETag", "Link", "Location", "X-Total-Count"}
 _PROBLEM = {"$ref": "#/components/schemas/Problem"}
 
 
@@ -54,6 +56,8 @@ class Contract:
             content = {MEDIA_TYPE: {"schema": schema}} if schema else {}
         else:
             content = documented.get("content", {})
+            undocumented = {name for name in _HEADERS if name in response.headers} - set(documented.get("headers", ()))
+            assert not undocumented, f"{where} has {undocumented}"
         if not content:
             assert response.status_code != 204 or not response.content, f"{where} has a body"
             return

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from pydantic import JsonValue, TypeAdapter
 
-from app import errors
+from app import errors, headers
 from app.models.resource import Access
 from app.resources.catalog import Catalog
 from app.resources.description import Entity, Field, Key, Kind, Taken
@@ -220,22 +220,25 @@ def _body(operation: Operation) -> Json:
 
 
 def _success(operation: Operation) -> Json:
-    whole = _ref(operation.target or operation.entity, "Read")
-    either = {"anyOf": [whole, _ref(operation.target or operation.entity, "Part")]}
+    shown_entity = operation.target or operation.entity
+    whole = _ref(shown_entity, "Read")
+    either = {"anyOf": [whole, _ref(shown_entity, "Part")]}
+    version = ("ETag",) if shown_entity.versioned else ()
     match operation.does:
         case "list" | "list_related":
-            return _answer("200", {"type": "array", "items": either})
+            return _answer("200", {"type": "array", "items": either}, "Link", "X-Total-Count")
         case "read" | "read_related":
-            return _answer("200", either)
+            return _answer("200", either, *version)
         case "create":
-            return _answer("201", {"anyOf": [whole, {"type": "array", "items": whole}]})
+            return _answer("201", {"anyOf": [whole, {"type": "array", "items": whole}]}, *version, "Location")
         case "update":
-            return _answer("200", whole)
+            return _answer("200", whole, *version)
     return {"204": {"description": "Successful Response"}}
 
 
-def _answer(status: str, schema: Json) -> Json:
-    return {status: {"description": "Successful Response", "content": {"application/json": {"schema": schema}}}}
+def _answer(status: str, schema: Json, *announced: str) -> Json:
+    answer: Json = {"description": "Successful Response", "content": {"application/json": {"schema": schema}}}
+    return {status: answer | ({"headers": headers.described(*announced)} if announced else {})}
 
 
 # ---------------------------------------------------------------------------------------------------------- schemas

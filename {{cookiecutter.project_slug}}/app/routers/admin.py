@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Query
 from app.auth.dependencies import Superuser, get_superuser
 from app.dependencies import Audit, Id, Links, Reads, Uow
 from app.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated
+from app.headers import announced
 from app.models.audit_event import AuditEvent
 from app.models.user import User
 from app.problems import documented
@@ -21,7 +22,11 @@ from app.services.administration import Administration
 router = APIRouter(prefix="/admin", tags=["admin"], dependencies=[Depends(get_superuser)])
 
 
-@router.get("/users", response_model=list[AdminUserRead], responses=documented(Unauthenticated, Forbidden, Invalid))
+@router.get(
+    "/users",
+    response_model=list[AdminUserRead],
+    responses=announced(200, "Link") | documented(Unauthenticated, Forbidden, Invalid),
+)
 async def list_users(query: Annotated[AdminUserQuery, Query()], reader: Reads, links: Links) -> Sequence[User]:
     """All accounts."""
     statement = users.containing(query.q or "")
@@ -58,7 +63,7 @@ async def update_user(user_id: Id, data: AdminUserUpdate, admin: Superuser, uow:
 @router.get(
     "/audit-events",
     response_model=list[AuditEventRead],
-    responses=documented(Unauthenticated, Forbidden, Invalid),
+    responses=announced(200, "Link") | documented(Unauthenticated, Forbidden, Invalid),
 )
 async def list_audit_events(
     query: Annotated[AuditEventQuery, Query()], reader: Reads, links: Links

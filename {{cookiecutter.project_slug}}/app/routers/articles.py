@@ -3,6 +3,7 @@ from fastapi import APIRouter, Request, Response, status
 from app.auth.dependencies import Caller, OptionalCaller, WorkspaceUow, Writer
 from app.dependencies import Expected, Id, Reads
 from app.errors import Conflict, Forbidden, Invalid, NotFound, Stale, Unauthenticated
+from app.headers import announced
 from app.idempotency import IdempotentRoute, Once
 from app.models.article import Article
 from app.problems import documented
@@ -19,7 +20,7 @@ articles = Collection(Article, ArticleRead)
 @router.get(
     "",
     response_model=articles.many,
-    responses=documented(Unauthenticated, Invalid),
+    responses=announced(200, "Link", "X-Total-Count") | documented(Unauthenticated, Invalid),
     openapi_extra=articles.list_parameters,
 )
 async def list_articles(request: Request, reader: Reads, caller: OptionalCaller) -> Response:
@@ -30,7 +31,7 @@ async def list_articles(request: Request, reader: Reads, caller: OptionalCaller)
 @router.get(
     "/{article_id}",
     response_model=articles.one,
-    responses=documented(Unauthenticated, NotFound, Invalid),
+    responses=announced(200, "ETag") | documented(Unauthenticated, NotFound, Invalid),
     openapi_extra=articles.item_parameters,
 )
 async def read_article(article_id: Id, request: Request, reader: Reads, caller: OptionalCaller) -> Response:
@@ -43,7 +44,7 @@ async def read_article(article_id: Id, request: Request, reader: Reads, caller: 
     "",
     response_model=articles.made,
     status_code=status.HTTP_201_CREATED,
-    responses=documented(Unauthenticated, Forbidden, Conflict, Invalid),
+    responses=announced(201, "ETag", "Location") | documented(Unauthenticated, Forbidden, Conflict, Invalid),
 )
 async def create_article(data: OneOrMany[ArticleCreate], author: Writer, uow: WorkspaceUow, _once: Once) -> Response:
     """Write an article, or several at once: all of them, or none. It is a draft until it is published."""
@@ -54,7 +55,7 @@ async def create_article(data: OneOrMany[ArticleCreate], author: Writer, uow: Wo
 @router.patch(
     "/{article_id}",
     response_model=ArticleRead,
-    responses=documented(Unauthenticated, Forbidden, NotFound, Conflict, Stale, Invalid),
+    responses=announced(200, "ETag") | documented(Unauthenticated, Forbidden, NotFound, Conflict, Stale, Invalid),
 )
 async def update_article(
     article_id: Id, data: ArticleUpdate, editor: Writer, uow: WorkspaceUow, expected: Expected

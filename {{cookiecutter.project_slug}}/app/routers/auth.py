@@ -8,6 +8,7 @@ from app.auth.cookies import Cookies
 from app.auth.dependencies import BearerToken
 from app.dependencies import Accounts, AppSettings, ClientThrottle, Sessions
 from app.errors import Conflict, Forbidden, Invalid, TooManyRequests, Unauthenticated
+from app.headers import announced
 from app.models.user import User
 from app.problems import documented
 from app.schemas.account import Notice
@@ -24,6 +25,7 @@ router = APIRouter(prefix="/auth", tags=["auth"])
     status_code=status.HTTP_201_CREATED,
     responses={
         status.HTTP_202_ACCEPTED: {"model": Notice, "description": "The same, where only a mail tells what came of it"},
+        **announced(201, "Location"),
         **documented(Conflict, Forbidden, Invalid, TooManyRequests),
     },
 )

@@ -4,6 +4,7 @@ from sqlalchemy import select
 from app.auth.dependencies import WorkspaceUow, Writer
 from app.dependencies import Id
 from app.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated
+from app.headers import announced
 from app.idempotency import IdempotentRoute, Once
 from app.models.article import Article
 from app.models.comment import Comment
@@ -23,7 +24,7 @@ comments = Collection(Comment)
     "/articles/{article_id}/comments",
     response_model=comments.made,
     status_code=status.HTTP_201_CREATED,
-    responses=documented(Unauthenticated, Forbidden, NotFound, Conflict, Invalid),
+    responses=announced(201, "ETag", "Location") | documented(Unauthenticated, Forbidden, NotFound, Conflict, Invalid),
 )
 async def create_comment(
     article_id: Id, data: OneOrMany[CommentCreate], author: Writer, uow: WorkspaceUow, _once: Once

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Query, Response, status
 from app.auth.dependencies import Admin, OptionalCaller
 from app.dependencies import ClientThrottle, Id, Invitations, Joining, Links, Reads
 from app.errors import Conflict, Forbidden, Invalid, NotFound, TooManyRequests, Unauthenticated
+from app.headers import announced
 from app.idempotency import IdempotentRoute, Once
 from app.models.workspace import Invitation
 from app.problems import documented
@@ -20,7 +21,7 @@ router = APIRouter(tags=["invitations"], route_class=IdempotentRoute)
 @router.get(
     "/workspaces/{workspace_id}/invitations",
     response_model=list[InvitationRead],
-    responses=documented(Unauthenticated, Forbidden, NotFound, Invalid),
+    responses=announced(200, "Link") | documented(Unauthenticated, Forbidden, NotFound, Invalid),
 )
 async def list_invitations(
     query: Annotated[InvitationQuery, Query()], admin: Admin, reader: Reads, links: Links
@@ -35,7 +36,8 @@ async def list_invitations(
     "/workspaces/{workspace_id}/invitations",
     response_model=InvitationRead,
     status_code=status.HTTP_201_CREATED,
-    responses=documented(Unauthenticated, Forbidden, NotFound, Conflict, Invalid, TooManyRequests),
+    responses=announced(201, "Location")
+    | documented(Unauthenticated, Forbidden, NotFound, Conflict, Invalid, TooManyRequests),
 )
 async def create_invitation(
     data: InvitationCreate,

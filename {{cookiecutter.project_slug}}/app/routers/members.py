@@ -6,6 +6,7 @@ from fastapi import APIRouter, Query, status
 from app.auth.dependencies import Admin, Insider, Owner
 from app.dependencies import Id, Links, Members, Reads
 from app.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated
+from app.headers import announced
 from app.problems import documented
 from app.repositories.base import read_page
 from app.repositories.workspaces import MEMBER, Shown, members_of
@@ -15,7 +16,11 @@ from app.schemas.workspace import WorkspaceRead
 router = APIRouter(prefix="/workspaces/{workspace_id}", tags=["members"])
 
 
-@router.get("/members", response_model=list[MemberRead], responses=documented(Unauthenticated, NotFound, Invalid))
+@router.get(
+    "/members",
+    response_model=list[MemberRead],
+    responses=announced(200, "Link") | documented(Unauthenticated, NotFound, Invalid),
+)
 async def list_members(
     query: Annotated[MemberQuery, Query()], member: Insider, reader: Reads, links: Links
 ) -> Sequence[Shown]:

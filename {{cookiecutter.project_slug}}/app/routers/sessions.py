@@ -6,6 +6,7 @@ from app.auth.cookies import Cookies
 from app.auth.dependencies import CurrentCaller, CurrentUser
 from app.dependencies import Id, Links, Reads, Sessions
 from app.errors import Forbidden, Invalid, NotFound, Unauthenticated
+from app.headers import announced
 from app.models.session import UserSession
 from app.problems import documented
 from app.repositories.base import read_page
@@ -15,7 +16,7 @@ from app.schemas.session import SessionQuery, SessionRead
 router = APIRouter(prefix="/auth", tags=["sessions"])
 
 
-@router.get("/sessions", responses=documented(Unauthenticated, Invalid))
+@router.get("/sessions", responses=announced(200, "Link") | documented(Unauthenticated, Invalid))
 async def list_sessions(
     query: Annotated[SessionQuery, Query()], caller: CurrentCaller, reader: Reads, links: Links
 ) -> list[SessionRead]:

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Query, Response, status
 from app.auth.dependencies import Admin, CurrentUser, Insider, Owner
 from app.dependencies import Id, Links, Reads, Workspaces
 from app.errors import Forbidden, Invalid, NotFound, Unauthenticated
+from app.headers import announced
 from app.idempotency import IdempotentRoute, Once
 from app.models.workspace import Workspace
 from app.problems import documented
@@ -16,7 +17,9 @@ from app.schemas.workspace import WorkspaceCreate, WorkspaceQuery, WorkspaceRead
 router = APIRouter(prefix="/workspaces", tags=["workspaces"], route_class=IdempotentRoute)
 
 
-@router.get("", response_model=list[WorkspaceRead], responses=documented(Unauthenticated, Invalid))
+@router.get(
+    "", response_model=list[WorkspaceRead], responses=announced(200, "Link") | documented(Unauthenticated, Invalid)
+)
 async def list_workspaces(
     query: Annotated[WorkspaceQuery, Query()], user: CurrentUser, reader: Reads, links: Links
 ) -> Sequence[Shown]:
@@ -30,7 +33,7 @@ async def list_workspaces(
     "",
     response_model=WorkspaceRead,
     status_code=status.HTTP_201_CREATED,
-    responses=documented(Unauthenticated, Forbidden, Invalid),
+    responses=announced(201, "Location") | documented(Unauthenticated, Forbidden, Invalid),
 )
 async def create_workspace(
     data: WorkspaceCreate, user: CurrentUser, workspaces: Workspaces, response: Response, _once: Once

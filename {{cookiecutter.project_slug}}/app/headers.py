@@ -1,0 +1,32 @@
+"""What answers say in their headers, beside their bodies."""
+
+from typing import Any, Final
+
+_DESCRIBED: Final[dict[str, dict[str, Any]]] = {
+    "ETag": {
+        "description": "The version of the row. Sent back as `If-Match`, it changes or deletes this version only",
+        "schema": {"type": "string"},
+    },
+    "Link": {
+        "description": 'Where the list goes on, if it does: `<…>; rel="next"` (RFC 8288)',
+        "schema": {"type": "string"},
+    },
+    "Location": {
+        "description": "The path of what was made, if it is one",
+        "schema": {"type": "string"},
+    },
+    "X-Total-Count": {
+        "description": "How many there are in all, if `count` asks",
+        "schema": {"type": "integer"},
+    },
+}
+
+
+def described(*names: str) -> dict[str, Any]:
+    """The headers, as OpenAPI has them."""
+    return {name: _DESCRIBED[name] for name in names}
+
+
+def announced(status: int, *names: str) -> dict[int | str, dict[str, Any]]:
+    """The `responses=` of a route whose answer may have these headers: `announced(200, "Link") | documented(…)`."""
+    return {status: {"headers": described(*names)}}
