@@ -11,7 +11,7 @@ from fastapi.dependencies.models import Dependant
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute, iter_route_contexts
 
-from app.auth.dependencies import RequiredRole
+from app.auth.dependencies import RequiredRole, get_current_caller
 from app.problems import MEDIA_TYPE
 from app.resources.runtime import Runtime
 
@@ -79,7 +79,7 @@ def _describe(app: FastAPI) -> dict[str, Any]:
                 _not_null(parameter)
             for response in operation["responses"].values():
                 _as_problem(response)
-    _tell_roles(app, description)
+    _tell_callers(app, description)
     return canonical(description)  # type: ignore[no-any-return]
 
 
@@ -112,27 +112,32 @@ def _security(description: dict[str, Any]) -> list[dict[str, Any]]:
     return next((operation["security"] for operation in operations if "security" in operation), [])
 
 
-def _tell_roles(app: FastAPI, description: dict[str, Any]) -> None:
-    """Write the role that an operation takes into its description, as `x-required-role` and as a sentence."""
+def _tell_callers(app: FastAPI, description: dict[str, Any]) -> None:
+    """Write who may call into the operations by hand: with the role that one takes, or without a login."""
     for context in iter_route_contexts(app.routes):
         route = context.original_route
         if not isinstance(route, APIRoute) or not context.include_in_schema:
             continue
-        required = list(_required_roles(route.dependant))
-        if not required:
-            continue
-        role = max(required, key=lambda one: one.role.rank)
+        dependencies = list(_dependencies(route.dependant))
         for method in route.methods or ():
             operation = description["paths"][context.path_format][method.lower()]
-            operation["x-required-role"] = role.role.value
-            operation["description"] += f"\n\nTakes the role `{role.role}` in {role.where}."
+            if "security" in operation and get_current_caller not in dependencies:
+                operation["security"] = [*operation["security"], {}]
+            _tell_role(operation, [one for one in dependencies if isinstance(one, RequiredRole)])
 
 
-def _required_roles(dependant: Dependant) -> Iterator[RequiredRole]:
+def _tell_role(operation: dict[str, Any], required: list[RequiredRole]) -> None:
+    """Write the role that an operation takes into its description, as `x-required-role` and as a sentence."""
+    if required:
+        role = max(required, key=lambda one: one.role.rank)
+        operation["x-required-role"] = role.role.value
+        operation["description"] += f"\n\nTakes the role `{role.role}` in {role.where}."
+
+
+def _dependencies(dependant: Dependant) -> Iterator[Any]:
     for dependency in dependant.dependencies:
-        if isinstance(dependency.call, RequiredRole):
-            yield dependency.call
-        yield from _required_roles(dependency)
+        yield dependency.call
+        yield from _dependencies(dependency)
 
 
 def _not_null(parameter: dict[str, Any]) -> None:

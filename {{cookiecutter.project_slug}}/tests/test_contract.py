@@ -49,6 +49,12 @@ class TestOnDisk:
                         assert list(response["content"]) == ["application/problem+json"]
         assert len(set(names)) == len(names)
 
+    def test_who_need_not_log_in_is_told(self, app: FastAPI) -> None:
+        paths = app.openapi()["paths"]
+        assert {} in paths["/articles"]["get"]["security"]
+        assert {} not in paths["/articles"]["post"]["security"]
+        assert {} not in paths["/tags"]["get"]["security"]
+
     def test_text_to_find_holds_no_nul(self, app: FastAPI) -> None:
         description = app.openapi()
         parameters = {one["name"]: one["schema"] for one in description["paths"]["/articles"]["get"]["parameters"]}

@@ -53,7 +53,7 @@ def describe(operation: Operation, security: list[Json], catalog: Catalog) -> Js
         "summary": operation.name.replace("_", " ").title(),
         "description": operation.sentence,
         "operationId": operation.name,
-        "security": security,
+        "security": [*security, {}] if operation.access is Access.anyone else security,
         "parameters": [*_path_parameters(operation, catalog), *_header_parameters(operation)],
         "responses": {
             **_success(operation),
