@@ -68,20 +68,16 @@ def test_a_python_client_goes_all_the_way(in_python: Path, api: Api) -> None:
 def in_typescript(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A directory with the program, its packages, and what openapi-typescript makes."""
     for program in ("node", "npm"):
-        assert shutil.which(program), f"{program} is missing: install Node.js 20 or newer, with npm"
+        assert shutil.which(program), f"{program} is missing: install Node.js 18 or newer, with npm"
     directory = tmp_path_factory.mktemp("typescript")
     shutil.copytree(CLIENTS / "typescript", directory, dirs_exist_ok=True)
     run(directory, "npm", "install", "--no-package-lock", "--ignore-scripts", "--no-audit", "--no-fund")
     # What has a default may be left out of a request.
-    options = ("--output", "api.d.ts", "--default-non-nullable=false")
+    options = ("--output", "api.ts", "--default-non-nullable=false")
     run(directory, "node_modules/.bin/openapi-typescript", project / "openapi.yaml", *options)
     return directory
 
 
-def test_the_types_of_a_typescript_client_hold(in_typescript: Path) -> None:
-    run(in_typescript, "node_modules/.bin/tsc", "--noEmit")
-
-
-def test_a_typescript_client_goes_all_the_way(in_typescript: Path, api: Api) -> None:
-    run(in_typescript, "node_modules/.bin/tsc", "--noCheck")
+def test_a_typescript_client_compiles_and_goes_all_the_way(in_typescript: Path, api: Api) -> None:
+    run(in_typescript, "node_modules/.bin/tsc")
     run(in_typescript, "node", "walk.js", f"http://127.0.0.1:{api.port}")

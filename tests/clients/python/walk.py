@@ -17,6 +17,7 @@ from blog_client.api.auth import log_in, register
 from blog_client.api.comments import create_comment, list_comments
 from blog_client.api.tags import create_tag, link_tag_articles, list_tag_articles, list_tags
 from blog_client.models.article_create import ArticleCreate
+from blog_client.models.article_filter import ArticleFilter
 from blog_client.models.article_part import ArticlePart
 from blog_client.models.article_read import ArticleRead
 from blog_client.models.article_update import ArticleUpdate
@@ -25,7 +26,6 @@ from blog_client.models.body_log_in import BodyLogIn
 from blog_client.models.comment_create import CommentCreate
 from blog_client.models.comment_read import CommentRead
 from blog_client.models.list_articles_count import ListArticlesCount
-from blog_client.models.list_articles_filter import ListArticlesFilter
 from blog_client.models.problem import Problem
 from blog_client.models.tag_create import TagCreate
 from blog_client.models.tag_read import TagRead
@@ -70,7 +70,7 @@ def write(me: AuthenticatedClient) -> ArticleRead:
 
 def find(me: AuthenticatedClient, article: ArticleRead) -> None:
     assert some(ArticleRead, list_articles.sync(client=me, title=article.title, published=True)) == [article]
-    conditions = ListArticlesFilter(
+    conditions = ArticleFilter(
         title_icontains="GENERATED",
         id_in=f"{article.id}",
         created_at_gt=datetime.now(UTC) - timedelta(hours=1),
@@ -78,7 +78,7 @@ def find(me: AuthenticatedClient, article: ArticleRead) -> None:
     assert some(ArticleRead, list_articles.sync(client=me, author_id=article.author_id, filter_=conditions)) == [
         article
     ]
-    assert list_articles.sync(client=me, filter_=ListArticlesFilter(title_icontains="by hand")) == []
+    assert list_articles.sync(client=me, filter_=ArticleFilter(title_icontains="by hand")) == []
     counted = list_articles.sync_detailed(client=me, author_id=article.author_id, count=ListArticlesCount.EXACT)
     assert counted.headers["X-Total-Count"] == "1"
     (part,) = some(ArticlePart, list_articles.sync(client=me, q="nobody", fields="id,title", include="author"))

@@ -1,5 +1,5 @@
 // What somebody does with types that he has generated: `node walk.js http://127.0.0.1:8000`.
-// `api.d.ts` is what openapi-typescript makes of openapi.yaml.
+// `api.ts` is what openapi-typescript makes of openapi.yaml.
 import createClient from "openapi-fetch";
 import type { components, paths } from "./api.js";
 
@@ -67,7 +67,7 @@ async function write(): Promise<Article> {
 }
 
 async function find(article: Article): Promise<void> {
-  const filter = { title__icontains: "GENERATED", id__in: `${article.id}` };
+  const filter: components["schemas"]["ArticleFilter"] = { title__icontains: "GENERATED", id__in: `${article.id}` };
   const equal = { title: article.title, published: true };
   const found = await api.GET("/articles", { params: { query: { ...equal, filter, count: "exact" } } });
   assert(data(found).length === 1 && data(found)[0]?.id === article.id, data(found));
@@ -84,7 +84,7 @@ async function change(article: Article): Promise<void> {
   const path = { article_id: article.id };
   const version = (await api.GET("/articles/{article_id}", { params: { path } })).response.headers.get("ETag");
   assert(version, "no version");
-  const params = { path, header: { "if-match": version } };
+  const params = { path, header: { "If-Match": version } };
   const changed = data(await api.PATCH("/articles/{article_id}", { params, body: { title: "Regenerated" } }));
   assert(changed.title === "Regenerated" && changed.content === content, changed);
   const stale = problem(await api.PATCH("/articles/{article_id}", { params, body: { published: false } }));
