@@ -5,7 +5,7 @@ fine: so it is answered like any other mistake of a client, naming the field, wi
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Final
 
@@ -36,12 +36,15 @@ _DATA_EXCEPTION: Final = "22"  # out of range, a NUL byte, a bad encoding
 
 
 @contextmanager
-def translated() -> Iterator[None]:
-    """Turn the driver's errors in the block into the application's; leave every other error alone."""
+def translated(fields: Mapping[str, str] | None = None) -> Iterator[None]:
+    """Turn the driver's errors in the block into the application's; leave every other error alone.
+
+    `fields` are the names that clients know columns by, where these are called something else.
+    """
     try:
         yield
     except DBAPIError as error:
-        own = _translate(error)
+        own = _translate(error, fields or {})
         if own is None:
             raise
         raise own from error
@@ -61,12 +64,12 @@ def connecting() -> Iterator[None]:
         raise Unavailable("The database does not answer") from error
 
 
-def _translate(error: DBAPIError) -> Error | None:
+def _translate(error: DBAPIError, fields: Mapping[str, str]) -> Error | None:
     state = getattr(error.orig, "sqlstate", None) or ""
     if state == "23503" and (error.statement or "").startswith("DELETE"):
         return Conflict(_REFERRED_TO)
     if state in _REFUSALS:
-        return _REFUSALS[state](_fields(error))
+        return _REFUSALS[state]([fields.get(column, column) for column in _columns(error)])
     if state.startswith(_DATA_EXCEPTION):
         return Invalid("A value cannot be stored as it is")
     if state.startswith(_PASSING) or error.connection_invalidated:
@@ -74,7 +77,7 @@ def _translate(error: DBAPIError) -> Error | None:
     return None
 
 
-def _fields(error: DBAPIError) -> list[str]:
+def _columns(error: DBAPIError) -> list[str]:
     """The columns at fault, as a client knows them: without those that make another's key fit for a workspace's rows.
 
     PostgreSQL says `Key (workspace_id, name)=(1, x) already exists.` Where it does not, they are read from the name of

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Bundle
 
 from app.database import Reader
+from app.driver_errors import translated
 from app.errors import Stale
 from app.models.base import Declarative
 from app.schemas.page import PageQuery
@@ -34,13 +35,13 @@ class Repository(Generic[Model]):
     async def add(self, entity: Model) -> Model:
         """Insert the row."""
         self._session.add(entity)
-        await self._session.flush()
+        await self._flush()
         return entity
 
     async def add_all(self, entities: Sequence[Model]) -> Sequence[Model]:
         """Insert the rows, by one statement."""
         self._session.add_all(entities)
-        await self._session.flush()
+        await self._flush()
         return entities
 
     async def expect(self, entity: Model, versions: Versions) -> None:
@@ -57,8 +58,13 @@ class Repository(Generic[Model]):
             if field not in self._model.__mapper__.column_attrs:
                 raise AttributeError(f"{self._model.__name__} has no column {field!r}")
             setattr(entity, field, value)
-        await self._session.flush()
+        await self._flush()
         return entity
+
+    async def _flush(self) -> None:
+        columns = self._model.__mapper__.columns
+        with translated({column.name: name for name, column in columns.items()}):
+            await self._session.flush()
 
     async def delete(self, entity: Model) -> None:
         """Delete the row, and what the database deletes with it."""
