@@ -1,6 +1,6 @@
 """The endpoints of an entity, as FastAPI serves them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from fastapi import APIRouter, Request, Response, status
@@ -19,7 +19,7 @@ from app.resources.description import Entity, Key
 from app.resources.operations import Operation, target_keys
 from app.resources.schemas import create_schema, update_schema
 from app.resources.statements import joined
-from app.resources.types import told, value_of
+from app.resources.types import held, told, value_of
 from app.schemas.base import Input, OneOrMany, Patch, as_list
 from app.services.resource import ResourceService
 
@@ -75,8 +75,8 @@ class Endpoints:
             _once: Once,
         ) -> Response:
             given = await self._given_by_parent(request, by)
-            sent = [Input.sent(one) | given for one in as_list(data)]  # a field may be called `sent`
-            rows = await self._service_for(by).create(sent)
+            # Called by the class: a field may be called `sent`.
+            rows = await self._service_for(by).create([self._held(Input.sent(one)) | given for one in as_list(data)])
             return await self._rows.created(by.uow, rows, data)
 
         return create_rows
@@ -91,7 +91,7 @@ class Endpoints:
             expected: Expected,
         ) -> Response:
             wanted = self._named(request, by)
-            row = await self._service_for(by).update(wanted, Patch.changes(data), expected)
+            row = await self._service_for(by).update(wanted, self._held(Patch.changes(data)), expected)
             return await self._rows.updated(by.uow, row)
 
         return update_row
@@ -175,6 +175,10 @@ class Endpoints:
         if other is None:
             raise NotFound(_entity(operation).title)
         return row, other
+
+    def _held(self, sent: Mapping[str, Any]) -> dict[str, Any]:
+        columns = inspect(self._model).columns
+        return {name: held(columns[name].type, value) for name, value in sent.items()}
 
     def _service_for(self, by: Writing) -> ResourceService[Any]:
         return self._service(by.uow, by.actor, self._model)

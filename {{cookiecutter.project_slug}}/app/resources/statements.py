@@ -117,7 +117,8 @@ class Statements:
             case "contains" if self._entity.by_name[one.field].type.kind == "array":
                 return literal(value, column.type.item_type) == any_(column)
             case "contains" | "icontains" | "startswith" | "endswith":
-                return getattr(column, one.operator)(value, autoescape=True)  # type: ignore[no-any-return]
+                written = as_python(self._entity.by_name[one.field].type, column)
+                return getattr(written, one.operator)(value, autoescape=True)  # type: ignore[no-any-return]
         return _COMPARISONS[one.operator](column, value)  # type: ignore[no-any-return]
 
     def _ordering(self, order: Sequence[Term]) -> Iterator[ColumnElement[Any]]:

@@ -287,6 +287,23 @@ def as_json(of: Type, column: Expression) -> Expression:
     return convert(column)
 
 
+def held(column: TypeEngine[Any], value: Any) -> Any:
+    """A value that was sent as a row of the model has it once it is read: a member of an enum, a CHAR with its blanks.
+
+    SQLAlchemy knows the rows of an INSERT again by their keys, and rules by hand compare with what they find.
+    """
+    if value is None:
+        return None
+    match column:
+        case sa.Enum(enum_class=kinds) if kinds is not None:
+            return dict(zip(column.enums, kinds, strict=True))[value]
+        case sa.ARRAY():
+            return [held(column.item_type, one) for one in value]
+        case sa.CHAR(length=length) if length:
+            return value.ljust(length)
+    return value
+
+
 def as_python(of: Type, column: Expression) -> Expression:
     """The column as Python gets it where it is shown: an enum by its name in PostgreSQL, whatever class the model has
     for it, and a float of four bytes with no more digits than it has.
