@@ -108,7 +108,10 @@ class TrailingSlash:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"] != "/" and scope["path"].endswith("/"):
-            scope["path"] = scope["path"].rstrip("/") or "/"
+            # A slash that was sent as %2F belongs to the key before it.
+            sent = scope.get("raw_path") or scope["path"].encode()
+            scope["raw_path"] = sent.rstrip(b"/") or b"/"
+            scope["path"] = scope["path"][: len(scope["raw_path"]) - len(sent) or None] or "/"
         await self._app(scope, receive, send)
 
 

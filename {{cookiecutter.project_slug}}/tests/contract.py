@@ -3,6 +3,7 @@
 import json
 import re
 from functools import lru_cache
+from http import HTTPStatus
 from typing import Any
 
 import httpx
@@ -44,10 +45,10 @@ class Contract:
 
     def check(self, request: httpx.Request, response: httpx.Response) -> None:
         """Raises `AssertionError` when the answer is not as documented."""
-        if request.method == "HEAD":
+        if request.method == "HEAD" or response.status_code == HTTPStatus.NOT_MODIFIED:
             assert not response.content
             return
-        path = request.url.path.rstrip("/") or "/"
+        path = request.url.raw_path.decode().partition("?")[0].rstrip("/") or "/"
         where = f"{request.method} {path} → {response.status_code}"
         documented = self._documented(request.method.lower(), path, response.status_code)
         if documented is None:

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterable, Iterator
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
+from urllib.parse import unquote
 
 from fastapi import APIRouter, FastAPI
+from starlette._utils import get_route_path
 from starlette.routing import BaseRoute, Match
 from starlette.types import Receive, Scope, Send
 
@@ -16,6 +18,10 @@ from app.resources.endpoints import Endpoints
 from app.resources.operations import Operation, operations
 from app.resources.overrides import not_by_hand
 from app.services.resource import ResourceService
+
+
+# Stands for a slash that is part of a key. No path that was decoded holds it: it is half of a character.
+_SLASH: Final = "\udc2f"
 
 
 class Runtime(BaseRoute):
@@ -49,12 +55,14 @@ class Runtime(BaseRoute):
         partial: tuple[Match, Scope] = (Match.NONE, {})
         if scope["type"] != "http":
             return partial
-        path = scope["path"].removeprefix(scope.get("root_path", ""))
-        for router in self._by_segment.get(path.partition("/")[2].partition("/")[0], ()):
+        sent = _as_sent(scope)
+        first = get_route_path(sent).lstrip("/").partition("/")[0]
+        for router in self._by_segment.get(first, ()):
             for route in router.made.routes:
-                match, child_scope = route.matches(scope)
+                match, child_scope = route.matches(sent)
                 if match is not Match.NONE:
-                    child_scope = {**child_scope, "generated_route": route}
+                    keys = {name: value.replace(_SLASH, "/") for name, value in child_scope["path_params"].items()}
+                    child_scope = {**child_scope, "path_params": keys, "generated_route": route}
                 if match is Match.FULL:
                     return match, child_scope
                 if match is Match.PARTIAL and partial[0] is Match.NONE:
@@ -104,6 +112,16 @@ def _references(part: Any) -> Iterator[str]:
     elif isinstance(part, list):
         for value in part:
             yield from _references(value)
+
+
+def _as_sent(scope: Scope) -> Scope:
+    """The request with a path in which every slash parts two segments. One that belongs to a key was sent as `%2F`,
+    and servers decode it.
+    """
+    raw = (scope.get("raw_path") or b"").decode("latin-1")
+    if "%2f" not in raw.lower():
+        return scope
+    return {**scope, "path": "/".join(unquote(segment).replace("/", _SLASH) for segment in raw.split("/"))}
 
 
 class _Lazy:
