@@ -95,7 +95,7 @@ def _version_of(entity: Declarative) -> Select[str]:
         column == value
         for column, value in zip(mapper.primary_key, mapper.primary_key_from_instance(entity), strict=True)
     ]
-    return select(version_of(str(mapper.local_table))).select_from(type(entity)).where(*key)
+    return select(version_of(str(mapper.local_table.description))).select_from(type(entity)).where(*key)
 
 
 def _association(entity: Declarative, relation: str, other: Declarative) -> tuple[Any, dict[str, Any]]:

@@ -100,7 +100,7 @@ class CustomerDemographic(Northwind):
 
 class Customer(Northwind):
     __tablename__ = "customers"
-    __resource__ = Resource(read=Access.anyone, write=Access.user, searchable=("company_name",))
+    __resource__ = Resource(write=Access.user, searchable=("company_name",))
 
     customer_id: Mapped[str] = mapped_column(CHAR(5), primary_key=True)
     company_name: Mapped[str] = mapped_column(String(40))
@@ -115,7 +115,7 @@ class Customer(Northwind):
 
 class Supplier(Northwind):
     __tablename__ = "suppliers"
-    __resource__ = Resource(write=Access.user)
+    __resource__ = Resource(read=Access.anyone, write=Access.user)
 
     supplier_id: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
     company_name: Mapped[str] = mapped_column(String(40))
@@ -124,7 +124,7 @@ class Supplier(Northwind):
 
 class Category(Northwind):
     __tablename__ = "categories"
-    __resource__ = Resource(write=Access.user)
+    __resource__ = Resource(read=Access.anyone, write=Access.user)
 
     category_id: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
     category_name: Mapped[str] = mapped_column(String(15), unique=True)
@@ -136,7 +136,7 @@ class Category(Northwind):
 
 class Product(Northwind):
     __tablename__ = "products"
-    __resource__ = Resource(write=Access.user, searchable=("product_name",), sort="product_name")
+    __resource__ = Resource(read=Access.anyone, write=Access.user, searchable=("product_name",), sort="product_name")
 
     product_id: Mapped[int] = mapped_column(SmallInteger, primary_key=True)
     product_name: Mapped[str] = mapped_column(String(40))

@@ -30,7 +30,7 @@ class Parcel(Oddities):
     """A key that the server makes, and a column of each type that PostgreSQL writes as JSON."""
 
     __tablename__ = "parcels"
-    __resource__ = Resource(read=Access.anyone, write=Access.user, searchable=("note",))
+    __resource__ = Resource(write=Access.user, searchable=("note",))
 
     id: Mapped[UUID] = mapped_column(primary_key=True, server_default=func.gen_random_uuid())
     other: Mapped[UUID | None]

@@ -63,7 +63,7 @@ class Country(Dated, Pagila):
 
 class City(Dated, Pagila):
     __tablename__ = "city"
-    __resource__ = Resource(write=Access.user)
+    __resource__ = Resource(read=Access.anyone, write=Access.user)
 
     city_id: Mapped[int] = mapped_column(primary_key=True)
     city: Mapped[str] = mapped_column(String(50))
