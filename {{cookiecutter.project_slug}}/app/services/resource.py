@@ -1,7 +1,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Generic
 
-from sqlalchemy import Select
+from sqlalchemy import Select, null
 
 from app.auth.membership import Actor
 from app.database import UnitOfWork
@@ -55,8 +55,9 @@ class ResourceService(Generic[Model]):
         if (owner := owner_column(self._model)) and self.actor.user is not None:
             given = {owner: self.actor.user.id}
         rows = [self._model(**each, **given) for each in values]
-        for row in rows:
+        for row, each in zip(rows, values, strict=True):
             await self.before_create(row)
+            _keep_nulls(row, each)
         await self._rows.add_all(rows)
         for row in rows:
             await self.after_create(row)
@@ -88,3 +89,12 @@ class ResourceService(Generic[Model]):
             raise Forbidden
         await self._rows.expect(row, versions)
         return row
+
+
+def _keep_nulls(row: Declarative, sent: Mapping[str, Any]) -> None:
+    """What was sent as null is null, where SQLAlchemy would take the column's default for it."""
+    columns = row.__mapper__.columns
+    for name, value in sent.items():
+        default = columns[name].default is not None or columns[name].server_default is not None
+        if value is None and getattr(row, name) is None and default and columns[name].nullable:
+            setattr(row, name, null())
