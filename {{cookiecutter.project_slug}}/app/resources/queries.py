@@ -87,7 +87,7 @@ class QueryReader:
         count = given.take("count", lambda text: _one_of(text, ("exact", "estimated")), None)
         search = given.take("q", _plain, "") if any(one.searchable for one in self._entity.fields) else ""
         shape = self._shape(given)
-        filters = [self._filter(name, given) for name in given.names() if name.partition("__")[0] in self._filterable]
+        filters = [self._filter(name, given) for name in given.names() if self._parted(name)[0] in self._filterable]
         given.finish()
         return ListQuery(shape, sort, tuple(one for one in filters if one), search, limit, skip, after, count)
 
@@ -135,8 +135,13 @@ class QueryReader:
             raise TypeError(text)
         return value_of(one.type, text)
 
+    def _parted(self, name: str) -> tuple[str, str]:
+        """The field and the operator. A field may have underscores of its own: `select_` makes `select___isnull`."""
+        field_name, _, operator = (name, "", "") if name in self._filterable else name.rpartition("__")
+        return field_name, operator
+
     def _filter(self, name: str, given: "_Given") -> Filter | None:
-        field_name, _, operator = name.partition("__")
+        field_name, operator = self._parted(name)
         one = self._filterable[field_name]
         known = operators(one.type, nullable=one.nullable)
         if name.endswith("__") or (operator and operator not in known):
