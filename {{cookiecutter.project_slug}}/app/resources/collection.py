@@ -227,7 +227,8 @@ class Collection(Generic[Model]):
         else:
             values = last[-len(query.order) :]
             following = request.url.include_query_params(cursor=self._queries.cursor(query.order, values))
-        return f"{following.path}?{following.query}"
+        path = request.scope.get("raw_path") or quote(request.url.path).encode()  # as it was sent, whatever keys hold
+        return f"{path.decode('latin-1')}?{following.query}"
 
 
 async def _find(reader: Reader, row: Select[Any]) -> None:

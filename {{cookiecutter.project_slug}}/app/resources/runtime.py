@@ -19,7 +19,6 @@ from app.resources.operations import Operation, operations
 from app.resources.overrides import not_by_hand
 from app.services.resource import ResourceService
 
-
 # Stands for a slash that is part of a key. No path that was decoded holds it: it is half of a character.
 _SLASH: Final = "\udc2f"
 
