@@ -1,10 +1,11 @@
 """From a mapped class to its description. What cannot be served right is refused here, when the application starts."""
 
 import re
-from collections.abc import Iterable, Iterator
-from functools import cache
+from collections.abc import Iterator
+from functools import cache, cached_property
 from typing import Any, Final
 
+from pydantic import BaseModel
 from sqlalchemy import Column, FromClause, Identity, Table, inspect
 from sqlalchemy.orm import ColumnProperty, Mapper, RelationshipDirection, RelationshipProperty
 from sqlalchemy.sql.elements import BooleanClauseList
@@ -17,7 +18,7 @@ from app.resources.types import KINDS, needs_python, type_of
 
 # As a word of the name: `token_hash` is a secret, `hashtag` is none.
 _SECRET: Final = re.compile(
-    r"(^|_)(password|passwd|passphrase|secret|token|hash(ed)?|salt|otp|(api|private)_?key|credential)s?(_|$)",
+    r"(^|_)(password|passwd|pwd|passphrase|secret|token|hash(ed)?|salt|otp|(api|private)_?key|credential)s?(_|$)",
     re.IGNORECASE,
 )
 _OF_TIMESTAMPED: Final = {"created_at", "updated_at"}
@@ -44,9 +45,11 @@ class _Compiler:
         self._refuse_inheritance()
         self._refuse_unknown_names()
         fields = tuple(self._fields())
+        self._refuse_hidden_names({field.name: field for field in fields})
         keys = self._keys()
-        self._refuse_unusable_order(fields, keys)
         read, write = self._access()
+        relations = tuple(self._relations(read))
+        self._refuse_parent({relation.name: relation for relation in relations})
         table = self.mapper.local_table
         name = _table_name(table)
         path = self.resource.path.strip("/") or name.replace("_", "-")
@@ -61,10 +64,10 @@ class _Compiler:
             owner=owner_column(self.model),
             read=read,
             write=write,
-            sort=self._sort(fields),
+            sort=self._sort,
             keys=keys,
             fields=fields,
-            relations=tuple(self._relations(read)),
+            relations=relations,
             parent=self.resource.parent or None,
             routes=self.resource.routes,
             versioned=not self._is_view,
@@ -93,7 +96,7 @@ class _Compiler:
             "sort": columns,
         }
         said = {
-            "sort": [part.removeprefix("-") for part in declared.sort.split(",") if part],
+            "sort": _names_of(declared.sort),
             "owner": [declared.owner] if declared.owner else [],
             "parent": [declared.parent] if declared.parent else [],
         }
@@ -102,15 +105,25 @@ class _Compiler:
                 if name not in names:
                     raise self._refuse(f"{option} names {name!r}, which it does not have")
 
-    def _refuse_unusable_order(self, fields: tuple[Field, ...], keys: tuple[Key, ...]) -> None:
-        shown = {field.name for field in fields}
-        for key in keys:
-            if key.field not in shown:
-                raise self._refuse(f"its key {key.field} is hidden, so no row of it could be named")
-        sortable = {field.name for field in fields if field.sortable} | {key.field for key in keys}
-        for name in self._sort(fields).split(","):
-            if name.removeprefix("-") not in sortable:
-                raise self._refuse(f"sort names {name!r}, which is hidden or has no order")
+    def _refuse_hidden_names(self, shown: dict[str, Field]) -> None:
+        for name in self._key_names:
+            if name not in shown:
+                raise self._refuse(f"its key {name} is hidden, but its rows are named by it: show it")
+        sort = _names_of(self._sort)
+        for option, names in (("searchable", self.resource.searchable), ("sort", sort)):
+            for name in names:
+                if name not in shown:
+                    raise self._refuse(f"{option} names {name}, which is hidden")
+        for name in sort:
+            if not shown[name].sortable:
+                raise self._refuse(f"sort names {name}, which has no order")
+
+    def _refuse_parent(self, shown: dict[str, Relation]) -> None:
+        parent = self.resource.parent
+        if parent and parent not in shown:
+            raise self._refuse(f"its parent {parent} is not served, or not for all who may read its rows")
+        if parent and shown[parent].kind.many:
+            raise self._refuse(f"its parent {parent} is a list: a row lies under one")
 
     # ------------------------------------------------------------------------------------------------- columns
 
@@ -123,7 +136,7 @@ class _Compiler:
     def _is_shown(self, name: str, column: Column[Any]) -> bool:
         if self.resource.fields:
             return name in self.resource.fields
-        if name in self.resource.hidden or _SECRET.search(name):
+        if name in self.resource.hidden or _SECRET.search(name) or _SECRET.search(column.name):
             return False
         if name == "workspace_id" and issubclass(self.model, WorkspaceScoped):
             return False
@@ -135,6 +148,8 @@ class _Compiler:
                 if self._must_be_sent(name, column) and self._is_written():
                     raise self._refuse(f"{name} is hidden, NOT NULL and without a default, so no row could be made")
                 continue
+            if name.startswith("_") or (name.startswith("model_") and hasattr(BaseModel, name)):
+                raise self._refuse(f"{name} cannot be the name of a field: map the column under another, or hide it")
             of = self._type(name, column)
             taken = self._taken(name, column)
             yield Field(
@@ -144,7 +159,7 @@ class _Compiler:
                 created=taken,
                 updated=taken is not Taken.never and not column.primary_key,
                 filterable=of.kind != "json",
-                sortable=KINDS[of.kind].sorts and (self.resource.sortable is None or name in self.resource.sortable),
+                sortable=KINDS[of.kind].sorts and (self._may_sort_by(name) or name in _names_of(self._sort)),
                 searchable=name in self.resource.searchable,
             )
 
@@ -183,8 +198,7 @@ class _Compiler:
         return self.resource.routes and self._access()[1] is not Access.nobody
 
     def _keys(self) -> tuple[Key, ...]:
-        attributes: dict[Any, str] = {column: name for name, column in self._attributes()}
-        names = [attributes[column] for column in self.mapper.primary_key]
+        names = self._key_names
         entity = snake(self.name)
         keys = []
         key_columns: tuple[Any, ...] = self.mapper.primary_key
@@ -216,6 +230,8 @@ class _Compiler:
             return read, write
         if not write.includes(read):
             raise self._refuse(f"{write} may write what only {read} may read")
+        if owned and not scoped and read is Access.anyone:
+            raise self._refuse("read is anyone, but its rows are their owners': say user")
         for option, access in (("read", read), ("write", write)):
             if scoped and access.role is None and access is not Access.nobody:
                 raise self._refuse(f"{option} is {access}, but its rows are a workspace's: say a role")
@@ -226,15 +242,24 @@ class _Compiler:
                 )
         return read, write
 
-    def _sort(self, fields: Iterable[Field]) -> str:
+    @cached_property
+    def _sort(self) -> str:
+        """The order of a list that nobody sorts. By its fields everybody may sort."""
         if self.resource.sort:
             return self.resource.sort
-        if issubclass(self.model, Timestamped) and any(
-            field.name == "created_at" and field.sortable for field in fields
-        ):
+        made = dict(self._attributes()).get("created_at")
+        known = issubclass(self.model, Timestamped) and made is not None and self._is_shown("created_at", made)
+        if known and self._may_sort_by("created_at"):
             return "-created_at"
+        return ",".join(self._key_names)
+
+    def _may_sort_by(self, name: str) -> bool:
+        return self.resource.sortable is None or name in self.resource.sortable
+
+    @cached_property
+    def _key_names(self) -> list[str]:
         attributes: dict[Any, str] = {column: name for name, column in self._attributes()}
-        return ",".join(attributes[column] for column in self.mapper.primary_key)
+        return [attributes[column] for column in self.mapper.primary_key]
 
     # ----------------------------------------------------------------------------------------------- relations
 
@@ -281,6 +306,10 @@ class _Compiler:
         conditions = list(join.clauses) if isinstance(join, BooleanClauseList) else [join]
         if relation.secondary is None and len(conditions) != len(relation.local_remote_pairs or ()):
             raise self._refuse(f"{relation.key} joins by more than keys: hide it, hidden=({relation.key!r},)")
+
+
+def _names_of(sort: str) -> list[str]:
+    return [part.removeprefix("-") for part in sort.split(",") if part]
 
 
 def _kind(relation: RelationshipProperty[Any]) -> Kind:

@@ -33,6 +33,8 @@ class Operation:
 
 def operations(entity: Entity, catalog: Catalog) -> Iterator[Operation]:
     """Everything that is generated for the entity."""
+    if entity.read is Access.nobody:
+        return
     one, many = snake(entity.name), entity.plural
     thing, things = _words(one), _words(many)
     listed, whose = entity.path, _whose(entity)
