@@ -19,7 +19,8 @@ from app.driver_errors import translated
 from app.engine import EXPLAIN, create_engine, rows_expected
 
 # Models refer to each other by name: whoever uses one needs all of them.
-list(discovery.modules("app.models"))
+with discovery.assembling():
+    list(discovery.modules("app.models"))
 
 Row = TypeVar("Row")
 Columns = TypeVarTuple("Columns")

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, nullcontext
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi_offline import FastAPIOffline
 
@@ -38,14 +38,14 @@ def create_app(settings: Settings, catalog: Catalog | None = None) -> FastAPI:
         lifespan=lifespan,
         redirect_slashes=False,
         generate_unique_id_function=contract.operation_id,
-        responses={"default": {"model": problems.Problem, "description": "Any other error"}},
+        responses=problems.ANY_OTHER,
     )
     app.state.settings = settings
     app.state.throttling = Throttling(settings)
     problems.install(app)
     contract.install(app)
-    for module in discovery.modules("app.routers"):
-        app.include_router(module.router)
+    for router in discovery.declared("app.routers", "router", APIRouter):
+        app.include_router(router)
     runtime.install(app, catalog or catalog_of(Declarative))
     # The last one added is the first to see a request.
     app.add_middleware(Head)
@@ -83,4 +83,5 @@ def _worker(database: Database, settings: Settings) -> AbstractAsyncContextManag
     return working(database, settings)
 
 
-app = create_app(get_settings())
+with discovery.assembling():
+    app = create_app(get_settings())

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 
 import structlog
 from fastapi import FastAPI, Request
@@ -39,7 +39,8 @@ class Problem(BaseModel):
     detail: str
     instance: str = Field(description="The path that was asked for")
     request_id: str = Field(description="Name it when you report the error: the logs know it")
-    errors: list[FieldProblem] | None = Field(default=None, description="Only for 422")
+    # Without a default in the schema: it is left out, not null.
+    errors: list[FieldProblem] | None = Field(default_factory=lambda: None, description="Only for 422")
 
 
 class ProblemResponse(Response):
@@ -74,10 +75,16 @@ def problem_response(
     return ProblemResponse(content, status_code=int(status), headers=headers)
 
 
+# In OpenAPI's words: of a `model` FastAPI makes a field for each error of each route. `app.contract` adds the schema.
+_CONTENT: Final = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+ANY_OTHER: Final[dict[int | str, dict[str, Any]]] = {"default": {"description": "Any other error", "content": _CONTENT}}
+
+
 def documented(*errors: type[Error]) -> dict[int | str, dict[str, Any]]:
     """The `responses=` of a route that raises these errors."""
     return {
-        int(error.status): {"model": Problem, "description": (error.__doc__ or "").splitlines()[0]} for error in errors
+        int(error.status): {"description": (error.__doc__ or "").splitlines()[0], "content": _CONTENT}
+        for error in errors
     }
 
 
