@@ -31,7 +31,13 @@ class ResourceError(Exception):
 @cache
 def describe(model: type[Any]) -> Entity:
     """The model as an API. Raises `ResourceError`."""
-    return _Compiler(model).entity()
+    return _compiler(model).entity()  # type: ignore[arg-type]  # a class is hashable
+
+
+@cache
+def _compiler(model: type[Any]) -> "_Compiler":
+    """One for each model: others ask it what they may show of it."""
+    return _Compiler(model)
 
 
 class _Compiler:
@@ -44,10 +50,10 @@ class _Compiler:
     def entity(self) -> Entity:
         self._refuse_inheritance()
         self._refuse_unknown_names()
-        fields = tuple(self._fields())
+        fields = self.fields
         self._refuse_hidden_names({field.name: field for field in fields})
         keys = self._keys()
-        read, write = self._access()
+        read, write = self.access
         relations = tuple(self._relations(read))
         self._refuse_parent({relation.name: relation for relation in relations})
         table = self.mapper.local_table
@@ -142,6 +148,10 @@ class _Compiler:
             return False
         return column.type.python_type is not bytes if _has_python_type(column) else True
 
+    @cached_property
+    def fields(self) -> tuple[Field, ...]:
+        return tuple(self._fields())
+
     def _fields(self) -> Iterator[Field]:
         for name, column in self._attributes():
             if not self._is_shown(name, column):
@@ -195,7 +205,7 @@ class _Compiler:
         return not (self._is_made_by_server(name, column) or column.nullable or _has_default(column))
 
     def _is_written(self) -> bool:
-        return self.resource.routes and self._access()[1] is not Access.nobody
+        return self.resource.routes and self.access[1] is not Access.nobody
 
     def _keys(self) -> tuple[Key, ...]:
         names = self._key_names
@@ -218,7 +228,8 @@ class _Compiler:
     def _is_view(self) -> bool:
         return bool(isinstance(self.mapper.local_table, Table) and self.mapper.local_table.info.get("view"))
 
-    def _access(self) -> tuple[Access, Access]:
+    @cached_property
+    def access(self) -> tuple[Access, Access]:
         scoped, owned = issubclass(self.model, WorkspaceScoped), owner_column(self.model) is not None
         read = self.resource.read or (Access.viewer if scoped else Access.user)
         write = self.resource.write or (Access.member if scoped else Access.user if owned else Access.superuser)
@@ -277,7 +288,7 @@ class _Compiler:
             if declared is None or relation.key in self.resource.hidden:
                 continue
             self._refuse_custom_join(relation)
-            shown = _Compiler(target)
+            shown = _compiler(target)  # type: ignore[arg-type]  # as above
             if not self._may_show(shown, read):
                 continue
             yield Relation(
@@ -285,7 +296,7 @@ class _Compiler:
                 kind=_kind(relation),
                 target=shown.name,
                 nullable=any(column.nullable for column in relation.local_columns),
-                included=not any(needs_python(field.type) for field in shown._fields()),  # of this class
+                included=not any(needs_python(field.type) for field in shown.fields),
                 linked=_is_linked(relation),
             )
 
@@ -295,7 +306,7 @@ class _Compiler:
         Rows of a workspace are shown beside rows of that workspace, where the session is bound to it; private rows
         never.
         """
-        if not read.includes(target._access()[0]):  # noqa: SLF001  # of this class
+        if not read.includes(target.access[0]):
             return False
         if issubclass(target.model, WorkspaceScoped):
             return issubclass(self.model, WorkspaceScoped) and read.role is not None

@@ -82,6 +82,7 @@ def describe(operation: Operation, security: list[Json], catalog: Catalog) -> Js
 # ------------------------------------------------------------------------------------------------------- parameters
 
 
+@cache
 def list_parameters(entity: Entity, catalog: Catalog) -> list[Json]:
     """What a list understands: for the `openapi_extra` of a route by hand, too."""
     parameters = [
@@ -120,6 +121,7 @@ def list_parameters(entity: Entity, catalog: Catalog) -> list[Json]:
     return parameters
 
 
+@cache
 def item_parameters(entity: Entity, catalog: Catalog) -> list[Json]:
     """What a single row understands."""
     names = "|".join(field.name for field in entity.fields)

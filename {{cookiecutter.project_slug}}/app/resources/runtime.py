@@ -103,14 +103,15 @@ def _refuse_other_fields(name: str, by_hand: Any, known: Any) -> None:
 
 
 def _references(part: Any) -> Iterator[str]:
-    if isinstance(part, dict):
-        if "$ref" in part:
-            yield part["$ref"].rpartition("/")[2]
-        for value in part.values():
-            yield from _references(value)
-    elif isinstance(part, list):
-        for value in part:
-            yield from _references(value)
+    parts = [part]
+    while parts:
+        one = parts.pop()
+        if isinstance(one, dict):
+            if "$ref" in one:
+                yield one["$ref"].rpartition("/")[2]
+            parts.extend(one.values())
+        elif isinstance(one, list):
+            parts.extend(one)
 
 
 def _as_sent(scope: Scope) -> Scope:
