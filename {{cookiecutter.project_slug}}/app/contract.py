@@ -13,7 +13,8 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute, iter_route_contexts
 
 from app.auth.dependencies import RequiredRole, get_current_caller
-from app.problems import Problem
+from app.errors import Error
+from app.problems import ANY_OTHER, Problem, documented
 from app.resources.runtime import Runtime
 
 # libyaml's are ten times as fast, where it is there.
@@ -80,6 +81,7 @@ def _describe(app: FastAPI) -> dict[str, Any]:
     problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
     description["components"]["schemas"] |= {**problem.pop("$defs"), "Problem": problem}
     _tell_callers(app, description)
+    _name_problems(description)
     return canonical(description)  # type: ignore[no-any-return]
 
 
@@ -109,6 +111,27 @@ def canonical(part: Any, name: str = "") -> Any:
 def _in_order(names: tuple[str, ...]) -> list[str]:
     """One order for what has the same names, which of thousands of objects most have."""
     return sorted(names, key=lambda name: (_FIRST.index(name) if name in _FIRST else len(_FIRST), name))
+
+
+def _name_problems(description: dict[str, Any]) -> None:
+    """Describe each error once, as a response with the name of its class, and refer to it from the operations."""
+    names = {
+        _as_text(response): error.__name__
+        for error in Error.__subclasses__()
+        for response in documented(error).values()
+    }
+    names[_as_text(ANY_OTHER["default"])] = "Error"
+    shared = description["components"].setdefault("responses", {})
+    for path in description["paths"].values():
+        for operation in path.values():
+            for status, response in operation["responses"].items():
+                if name := names.get(_as_text(response)):
+                    shared[name] = response
+                    operation["responses"][status] = {"$ref": f"#/components/responses/{name}"}
+
+
+def _as_text(response: dict[str, Any]) -> str:
+    return str((response.get("description"), response.get("content"), response.get("headers")))
 
 
 def _security(description: dict[str, Any]) -> list[dict[str, Any]]:

@@ -38,6 +38,8 @@ IN_TESTS = {
     "worker_in_process": False,
     "redis_url": None,
     "database_pool_timeout": 30.0,
+    "database_statement_timeout": 30.0,
+    "database_lock_timeout": 30.0,
     "smtp_host": "",
     "frontend_url": "",
     "registration_by_mail": False,

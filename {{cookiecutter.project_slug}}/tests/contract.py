@@ -70,8 +70,14 @@ class Contract:
         for template, operations in sorted(self._description["paths"].items(), key=lambda item: "{" in item[0]):
             if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", template), path) and method in operations:
                 responses: dict[str, dict[str, Any]] = operations[method]["responses"]
-                return responses[str(status)] if str(status) in responses else responses["default"]
+                found = responses[str(status)] if str(status) in responses else responses["default"]
+                return self._resolved(found)
         return None
+
+    def _resolved(self, response: dict[str, Any]) -> dict[str, Any]:
+        name = response.get("$ref", "").rpartition("/")[2]
+        shared: dict[str, dict[str, Any]] = self._description["components"]["responses"]
+        return shared[name] if name else response
 
     def _validator(self, schema: dict[str, Any]) -> jsonschema_rs.Validator:
         key = json.dumps(schema)

@@ -81,7 +81,7 @@ class Sample:
 
     def references(self, entity: Entity, relation: Relation) -> dict[str, str]:
         """Which field of the row is which of the row that a many-to-one relation leads to."""
-        return references(self.model(entity), relation.name)
+        return references(self.model(entity), relation.name)  # type: ignore[arg-type]  # a class is hashable
 
     async def neighbours(self, entity: Entity) -> Json:
         """New rows that a row may refer to: for each field that refers to one, its value."""
