@@ -1,7 +1,7 @@
 """What the tests of samples have in hand: an application, somebody who may write, and rows that may be made."""
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -43,6 +43,7 @@ class Sample:
     client: httpx.AsyncClient
     base: type[Any]
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+    _some: dict[str, Json] = field(default_factory=dict)
 
     @property
     def catalog(self) -> Catalog:
@@ -60,7 +61,7 @@ class Sample:
     def entity(self, name: str) -> Entity:
         return self.catalog.entities[name]
 
-    def model(self, entity: Entity) -> type[Any]:
+    def model(self, entity: Entity) -> Any:
         return self.catalog.model_of(entity)
 
     # ------------------------------------------------------------------------------------------------------- paths
@@ -91,10 +92,16 @@ class Sample:
             if relation.kind is Kind.many_to_one and target is not entity:
                 references = self.references(entity, relation)
                 needed = any(not entity.by_name[name].nullable for name in references)
-                if needed or target.name not in {"Staff", "Parcel"}:  # those would lead back here
-                    row = await self.make(target.name)
+                if needed or target.name != "Staff":  # whose store is this one
+                    row = await self.some(target.name)
                     found |= {here: row[there] for here, there in references.items()}
         return found
+
+    async def some(self, name: str) -> Json:
+        """A row, the same each time."""
+        if name not in self._some:
+            self._some[name] = await self.make(name)
+        return self._some[name]
 
     async def make(self, name: str, **given: Any) -> Json:
         """A new row, with what it needs: made over HTTP. Fields of the parent may be given, too."""
@@ -116,7 +123,9 @@ class Sample:
             references = self.references(entity, relation)
             if any(entity.by_name[name].nullable for name in references) or references.keys() <= given.keys():
                 continue
-            row = await self.make(self.catalog.target(entity, relation.name).name)
+            target = self.catalog.target(entity, relation.name).name
+            alone = not references.keys() & {key.field for key in entity.keys}
+            row = await (self.some(target) if alone else self.make(target))
             values |= {here: row[there] for here, there in references.items()}
         for one in entity.fields:
             if one.created is Taken.required and one.name not in values:
@@ -161,8 +170,8 @@ class Sample:
 
 
 @cache
-def references(model: type[Any], relation: str) -> dict[str, str]:
-    mapper = inspect(model)
+def references(model: Hashable, relation: str) -> dict[str, str]:
+    mapper: Any = inspect(model)
     found = mapper.relationships[relation]
     return {
         mapper.get_property_by_column(here).key: found.mapper.get_property_by_column(there).key
