@@ -6,11 +6,13 @@ from typing import Any, Final
 from sqlalchemy import (
     ColumnClause,
     ColumnElement,
+    Float,
     FromClause,
     Select,
     Text,
     and_,
     any_,
+    cast,
     false,
     func,
     inspect,
@@ -102,7 +104,7 @@ class Statements:
         return as_python(self._entity.by_name[name].type, self._column(name)).label(None)
 
     def _condition(self, one: Filter) -> ColumnElement[bool]:  # noqa: PLR0911  # one line for each operator
-        column, value = self._column(one.field), one.value
+        column, value = self._column(one.field), _bound(self._column(one.field), one.value)
         match one.operator:
             case "eq":
                 return column == value  # type: ignore[no-any-return]
@@ -133,14 +135,14 @@ class Statements:
         columns = [self._column(term.field) for term in order]
         alike = len({term.descending for term in order}) == 1
         if alike and not any(self._entity.by_name[term.field].nullable for term in order):
-            bound = tuple_(*(literal(value, column.type) for value, column in zip(values, columns, strict=True)))
+            bound = tuple_(*(_bound_one(column, value) for value, column in zip(values, columns, strict=True)))
             row = tuple_(*columns)
             return row < bound if order[0].descending else row > bound
         conditions: list[ColumnElement[bool]] = []
         equal: list[ColumnElement[bool]] = []
         for term, column, value in zip(order, columns, values, strict=True):
             conditions.append(and_(*equal, _follows(column, value, descending=term.descending)))
-            equal.append(column.is_not_distinct_from(literal(value, column.type)))
+            equal.append(column.is_not_distinct_from(_bound_one(column, value)))
         return or_(*conditions)
 
 
@@ -152,11 +154,23 @@ _COMPARISONS: Final[dict[str, Any]] = {
 }
 
 
+def _bound(column: Any, value: Any) -> Any:
+    """The value, or each of a list, as the column's type: a float of four bytes is equal to none of eight."""
+    if not isinstance(column.type, Float) or isinstance(value, bool):
+        return value
+    return [_bound_one(column, one) for one in value] if isinstance(value, list) else _bound_one(column, value)
+
+
+def _bound_one(column: Any, value: Any) -> ColumnElement[Any]:
+    bound = literal(value, column.type)
+    return cast(bound, column.type) if isinstance(column.type, Float) else bound
+
+
 def _follows(column: Any, value: Any, *, descending: bool) -> ColumnElement[bool]:
     """PostgreSQL sorts what has no value as if it were greater than everything."""
     if value is None:
         return column.is_not(None) if descending else false()
-    bound = literal(value, column.type)
+    bound = _bound_one(column, value)
     return column < bound if descending else or_(column > bound, column.is_(None))
 
 
