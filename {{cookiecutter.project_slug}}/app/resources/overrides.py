@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from fastapi.routing import APIRoute, iter_route_contexts
 from starlette.routing import BaseRoute
@@ -12,6 +12,7 @@ from app.resources.operations import Operation
 
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 _MARK = "__overrides__"
+_PARAMETER: Final = re.compile(r"{([^}:]*)[^}]*}")
 
 
 def overrides(endpoint: Endpoint) -> Endpoint:
@@ -26,7 +27,17 @@ def overrides(endpoint: Endpoint) -> Endpoint:
 
 def shape(method: str, path: str) -> str:
     """What two routes have in common that answer the same requests: the names of parameters do not matter."""
-    return f"{method} {re.sub(r'{[^}]*}', '{}', path)}"
+    return f"{method} {path_shape(path)}"
+
+
+def path_shape(path: str) -> str:
+    """The path without the names of its parameters."""
+    return _PARAMETER.sub("{}", path)
+
+
+def parameters_of(path: str) -> list[str]:
+    """Their names."""
+    return _PARAMETER.findall(path)
 
 
 def not_by_hand(generated: Iterable[Operation], routes: Iterable[BaseRoute]) -> list[Operation]:

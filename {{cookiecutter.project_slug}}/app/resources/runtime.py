@@ -16,7 +16,7 @@ from app.resources.catalog import Catalog
 from app.resources.compilation import ResourceError
 from app.resources.endpoints import Endpoints
 from app.resources.operations import Operation, operations
-from app.resources.overrides import not_by_hand
+from app.resources.overrides import not_by_hand, parameters_of, path_shape
 from app.services.resource import ResourceService
 
 # Stands for a slash that is part of a key. No path that was decoded holds it: it is half of a character.
@@ -37,7 +37,7 @@ class Runtime(BaseRoute):
         _refuse_twice(self.operations)
         self._routers: dict[str, _Lazy] = {}
         self._by_segment: dict[str, list[_Lazy]] = {}
-        services = _services()
+        services = _services(catalog)
         for operation in self.operations:
             entity = operation.entity
             if entity.name not in self._routers:
@@ -74,9 +74,13 @@ class Runtime(BaseRoute):
 
     def describe(self, description: dict[str, Any], security: list[dict[str, Any]]) -> None:
         """Write the generated operations into an OpenAPI description, and the schemas that they and others need."""
+        paths: dict[str, Any] = description["paths"]
+        by_shape = {path_shape(path): path for path in paths}
         for operation in self.operations:
             said = openapi.describe(operation, security, self.catalog)
-            description["paths"].setdefault(operation.path, {})[operation.method.lower()] = said
+            path = by_shape.get(path_shape(operation.path), operation.path)
+            _rename(said, operation.path, path)
+            paths.setdefault(path, {})[operation.method.lower()] = said
         known = {
             name: schema
             for entity in self.catalog.entities.values()
@@ -100,6 +104,14 @@ def _refuse_other_fields(name: str, by_hand: Any, known: Any) -> None:
             f"{name} by hand and the model's __resource__ differ in {', '.join(sorted(differing))}: show it in both, "
             "or hide it from both with Resource(hidden=...)"
         )
+
+
+def _rename(said: dict[str, Any], path: str, by_hand: str) -> None:
+    """Call the parameters as the route by hand does that has a path of this shape: OpenAPI takes the two for one."""
+    names = dict(zip(parameters_of(path), parameters_of(by_hand), strict=True))
+    for parameter in said.get("parameters", ()):
+        if parameter["in"] == "path":
+            parameter["name"] = names[parameter["name"]]
 
 
 def _references(part: Any) -> Iterator[str]:
@@ -158,15 +170,24 @@ def _refuse_twice(operations: Iterable[Operation]) -> None:
             )
 
 
-def _services() -> dict[type[Any], type[ResourceService[Any]]]:
-    """The services by hand, by their models."""
+def _services(catalog: Catalog) -> dict[type[Any], type[ResourceService[Any]]]:
+    """The services by hand, by their models. One without a model is there for others to stand on."""
     list(discovery.modules("app.services"))
+    models = {catalog.model_of(entity) for entity in catalog.entities.values()}
     found: dict[type[Any], type[ResourceService[Any]]] = {}
-    for service in ResourceService.__subclasses__():
-        model = service.model
+    for service in _descendants(ResourceService):
+        model = getattr(service, "model", None)
+        if model not in models:
+            continue
         if model in found:
             raise ResourceError(
                 f"{service.__name__} and {found[model].__name__} are both services for {model.__name__}"
             )
         found[model] = service
     return found
+
+
+def _descendants(parent: type[Any]) -> Iterator[type[Any]]:
+    for child in parent.__subclasses__():
+        yield child
+        yield from _descendants(child)
