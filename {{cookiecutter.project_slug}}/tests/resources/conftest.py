@@ -85,11 +85,12 @@ Serve = Callable[..., Awaitable[World]]
 
 @pytest.fixture
 async def serve(settings: Settings, database: Database, connection: AsyncConnection) -> Serve:
-    """Makes the tables of a base, and an application that serves it."""
+    """Makes the tables of a base, and an application that serves it: a new one where there are routers by hand."""
 
     async def make(base: type[DeclarativeBase], *routers: APIRouter) -> World:
-        if (app := _assembled.get(base)) is None:
-            app = _assembled[base] = assemble(base, settings, *routers)
+        app = assemble(base, settings, *routers) if routers or base not in _assembled else _assembled[base]
+        if not routers:
+            _assembled[base] = app
         app.state.database = database
         tables = [table for table in base.metadata.sorted_tables if not table.info.get("known")]
         await connection.run_sync(base.metadata.create_all, tables=tables)
