@@ -44,7 +44,7 @@ class RequestContext:
         async def send_with_id(message: Message) -> None:
             nonlocal answered
             if message["type"] == "http.response.start":
-                answered = message["status"]
+                answered = int(message["status"])  # an HTTPStatus would be logged as such
                 MutableHeaders(scope=message)["X-Request-ID"] = request_id
             await send(message)
 
