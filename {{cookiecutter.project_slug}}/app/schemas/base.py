@@ -1,3 +1,4 @@
+import re
 from typing import Annotated, Any, Final, TypeVar, get_args
 
 from pydantic import (
@@ -13,6 +14,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
 MOST_AT_ONCE: Final = 100
+_HALF: Final = re.compile(r"[\ud800-\udfff]")
 
 One = TypeVar("One", bound=BaseModel)
 
@@ -24,7 +26,8 @@ TEXT_PATTERN: Final = r"^[^\x00]*$"
 def document_text(schema: dict[str, Any]) -> None:
     """Say of all text in the schema that it holds no NUL."""
     for field in schema.get("properties", {}).values():
-        for variant in field.get("anyOf", [field]):  # a string, or a string or null
+        variants = field.get("anyOf", [field])  # a string, or a string or null
+        for variant in [*variants, *(one["items"] for one in variants if "items" in one)]:
             if variant.get("type") == "string" and not variant.keys() & {"pattern", "format", "enum", "const"}:
                 variant["pattern"] = TEXT_PATTERN
 
@@ -41,9 +44,12 @@ class Input(BaseModel):
     @field_validator("*", mode="after")
     @classmethod
     def _is_storable(cls, value: Any) -> Any:
-        """PostgreSQL's text holds every character but NUL."""
-        if isinstance(value, str) and "\0" in value:
-            raise ValueError("must not contain NUL characters")
+        """PostgreSQL's text holds every character but NUL, and no half of a pair, which JSON can write."""
+        for text in value if isinstance(value, list) else [value]:
+            if isinstance(text, str) and "\0" in text:
+                raise ValueError("must not contain NUL characters")
+            if isinstance(text, str) and _HALF.search(text):
+                raise ValueError("must not contain half a character")
         return value
 
     def sent(self) -> dict[str, Any]:
