@@ -175,6 +175,13 @@ class TestUpdate:
         assert (response.status_code, response.json()["name"]) == (200, "bee")
         assert (await ada.client.get(f"/tags/{tag_id}")).json() == response.json()
 
+    async def test_nothing_sent_is_nothing_changed(self, people: People) -> None:
+        ada = await people.join()
+        tag_id = await tag(ada, "ant")
+        before = await ada.client.get(f"/tags/{tag_id}")
+        after = await ada.client.patch(f"/tags/{tag_id}", json={})
+        assert (after.status_code, after.json(), after.headers["etag"]) == (200, before.json(), before.headers["etag"])
+
     @pytest.mark.parametrize("body", [{"name": None}, {"name": "x" * 51}, {"nam": "a"}, {"id": 1}])
     async def test_refuses_by_name(self, people: People, body: dict[str, Any]) -> None:
         ada = await people.join()
