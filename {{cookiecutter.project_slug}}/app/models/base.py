@@ -1,9 +1,19 @@
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
-from sqlalchemy import BigInteger, DateTime, Enum, ForeignKey, Identity, MetaData, func
+from sqlalchemy import BigInteger, DateTime, Enum, ForeignKey, Identity, MetaData, event, func
 from sqlalchemy.ext.asyncio import AsyncAttrs
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import (
+    AttributeEventToken,
+    ColumnProperty,
+    DeclarativeBase,
+    InstrumentedAttribute,
+    Mapped,
+    mapped_column,
+)
+
+from app.errors import Invalid
 
 # Every constraint has a name that can be foretold: migrations can drop it, and `app.driver_errors`
 # can tell a client which field it was.
@@ -27,6 +37,19 @@ class Declarative(AsyncAttrs, DeclarativeBase):
     }
     # INSERT … RETURNING and UPDATE … RETURNING: no second query for defaults and timestamps.
     __mapper_args__ = {"eager_defaults": True}  # noqa: RUF012
+
+
+@event.listens_for(Declarative, "attribute_instrument", propagate=True)
+def _keep_time_zones(_model: type[Any], _name: str, attribute: InstrumentedAttribute[Any]) -> None:
+    column = attribute.property.columns[0] if isinstance(attribute.property, ColumnProperty) else None
+    if column is not None and isinstance(column.type, DateTime) and column.type.timezone:
+        event.listen(attribute, "set", _refuse_naive)
+
+
+def _refuse_naive(_row: Declarative, value: Any, _before: Any, token: AttributeEventToken) -> None:
+    """Without a time zone the driver would take a moment for one by the clock of the machine that it runs on."""
+    if isinstance(value, datetime) and value.utcoffset() is None:
+        raise Invalid(f"{token.key} must say its time zone", token.key)
 
 
 class Base(Declarative):
