@@ -5,7 +5,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Itera
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Self, TypeVar, TypeVarTuple
+from typing import Any, Final, Self, TypeVar, TypeVarTuple
+from weakref import WeakKeyDictionary
 
 import structlog
 from sqlalchemy import Row as SqlRow
@@ -28,12 +29,23 @@ AfterCommit = Callable[[], Awaitable[None]]
 
 log = structlog.get_logger(__name__)
 
+# In which databases a task has a unit of work open. Another task needs its own: a session serves one at a time.
+_open: Final[WeakKeyDictionary[asyncio.Task[Any], set[async_sessionmaker[AsyncSession]]]] = WeakKeyDictionary()
+
+
+class NestedUnitOfWorkError(RuntimeError):
+    """A unit of work inside another one of the same database would be a second transaction, which stays when the first
+    is rolled back, and waits for ever for what that has locked. Never a client's mistake.
+    """
+
 
 class UnitOfWork:
     """One transaction: committed when its block ends cleanly, rolled back on any exception.
 
     Nobody else commits. What the driver refuses, at a flush as much as at the commit itself,
     leaves the block as one of the application's own errors.
+
+    A function that needs one gets it from its caller; a part that may fail alone is `uow.session.begin_nested()`.
     """
 
     session: AsyncSession
@@ -74,17 +86,28 @@ class UnitOfWork:
             await _carried_through(self._keep())
 
     async def __aenter__(self) -> Self:
+        """Raises `NestedUnitOfWorkError` where this task has one open already."""
+        self._open_here = _open.setdefault(_current_task(), set())
+        if self._sessions in self._open_here:
+            raise NestedUnitOfWorkError(
+                "A unit of work is open here already: pass that on. For a part that may fail alone, use a savepoint: "
+                "async with uow.session.begin_nested()"
+            )
         self._transaction: AbstractAsyncContextManager[AsyncSession] = self._sessions.begin()
         self.session = await self._transaction.__aenter__()
+        self._open_here.add(self._sessions)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        with translated():
-            await _carried_through(self._end(kind, error, traceback))
-            if error is not None:
-                raise error
+        try:
+            with translated():
+                await _carried_through(self._end(kind, error, traceback))
+                if error is not None:
+                    raise error
+        finally:
+            self._open_here.discard(self._sessions)
 
     async def _end(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -108,6 +131,12 @@ class UnitOfWork:
                 await callback()
             except Exception:
                 log.exception("after_commit_failed", callback=getattr(callback, "__qualname__", repr(callback)))
+
+
+def _current_task() -> asyncio.Task[Any]:
+    task = asyncio.current_task()
+    assert task is not None  # an `async with` stands in one  # noqa: S101
+    return task
 
 
 async def _carried_through(work: Coroutine[Any, Any, None]) -> None:

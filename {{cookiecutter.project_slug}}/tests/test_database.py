@@ -9,12 +9,13 @@ import pytest
 from fastapi import FastAPI
 from pydantic import SecretStr
 from sqlalchemy import func, select, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from app.config import ROOT, Settings
-from app.database import Database, UnitOfWork, open_database
+from app.database import Database, NestedUnitOfWorkError, UnitOfWork, open_database
 from app.errors import Conflict, Error, Invalid, Unavailable
 from app.models.article import Article
+from app.models.audit_event import AuditEvent
 from app.models.user import User
 from app.repositories.base import Repository
 from tests.people import HASH, People
@@ -32,6 +33,11 @@ def user(name: str = "ada") -> User:
 
 async def count(database: Database) -> int | None:
     return await database.reader().one_or_none(select(func.count()).select_from(User))
+
+
+async def add_carl(database: Database) -> None:
+    async with database.unit_of_work() as uow:
+        await Repository(User, uow.session).add(user("carl"))
 
 
 class TestUnitOfWork:
@@ -106,6 +112,66 @@ class TestUnitOfWork:
                 await uow.session.execute(text(f"ALTER TABLE articles DROP {unique}"))
         assert (response.status_code, response.json()["detail"]) == (409, "title is already taken")
         assert await own_database.reader().unscoped().one_or_none(select(func.count()).select_from(Article)) == 1
+
+    async def test_spans_repositories_in_a_script_as_in_a_request(
+        self, own_settings: Settings, own_database: Database
+    ) -> None:
+        async def script(*, fails: bool) -> None:
+            async with open_database(own_settings) as database, database.unit_of_work() as uow:
+                ada = await Repository(User, uow.session).add(user())
+                await Repository(AuditEvent, uow.session).add(AuditEvent(action="registered", actor_id=ada.id))
+                if fails:
+                    raise LookupError
+
+        with pytest.raises(LookupError):
+            await script(fails=True)
+        events = select(func.count()).select_from(AuditEvent)
+        assert (await count(own_database), await own_database.reader().one_or_none(events)) == (0, 0)
+        await script(fails=False)
+        assert (await count(own_database), await own_database.reader().one_or_none(events)) == (1, 1)
+
+    async def test_one_inside_another_is_refused(self, own_database: Database) -> None:
+        async def forgets_to_be_given_one() -> None:
+            async with own_database.unit_of_work() as inner:
+                await Repository(User, inner.session).add(user("bob"))
+
+        with pytest.raises(NestedUnitOfWorkError, match=r"pass that on.*uow\.session\.begin_nested\(\)"):
+            async with own_database.unit_of_work() as uow:
+                await Repository(User, uow.session).add(user("ada"))
+                await forgets_to_be_given_one()
+        assert await count(own_database) == 0, "neither of both"
+        await forgets_to_be_given_one()
+        await add_carl(own_database)
+        assert await count(own_database) == 2, "one after the other is as ever"
+
+    async def test_each_task_and_each_database_has_its_own(self, own_database: Database, database: Database) -> None:
+        async def add(name: str) -> None:
+            async with own_database.unit_of_work() as uow:
+                await Repository(User, uow.session).add(user(name))
+
+        async with own_database.unit_of_work() as uow, database.unit_of_work() as other:
+            await asyncio.gather(add("ada"), add("bob"))
+            await Repository(User, uow.session).add(user("eve"))
+            await Repository(User, other.session).add(user("eve"))
+        assert await count(own_database) == 3
+
+    async def test_after_the_commit_there_may_be_another(self, own_database: Database) -> None:
+        async with own_database.unit_of_work() as uow:
+            uow.after_commit(lambda: add_carl(own_database))
+            await Repository(User, uow.session).add(user("ada"))
+        assert await count(own_database) == 2
+
+    async def test_a_part_that_may_fail_alone_is_a_savepoint(self, own_database: Database) -> None:
+        async with own_database.unit_of_work() as uow:
+            await Repository(User, uow.session).add(user("ada"))
+            with pytest.raises(IntegrityError):
+                async with uow.session.begin_nested():
+                    await Repository(AuditEvent, uow.session).add(AuditEvent(action="registered"))
+                    await Repository(User, uow.session).add(user("ada"))
+            await Repository(User, uow.session).add(user("bob"))
+        assert await count(own_database) == 2
+        events = select(func.count()).select_from(AuditEvent)
+        assert await own_database.reader().one_or_none(events) == 0
 
     def test_is_the_only_one_who_commits(self) -> None:
         """The session's own context manager does it, inside of UnitOfWork."""
@@ -213,11 +279,3 @@ async def test_a_change_waits_for_the_one_before_it_and_sees_it(own_database: Da
         await asyncio.wait([change], timeout=0.3)
         assert not change.done()
     assert (await change).status_code == 403, "by then it is somebody else's"
-
-
-async def test_a_repository_knows_its_columns(database: Database, people: People) -> None:
-    ada = await people.join()
-    async with database.unit_of_work() as uow:
-        stored = await uow.session.get_one(User, ada.user.id)
-        with pytest.raises(AttributeError, match="'emial'"):
-            await Repository(User, uow.session).update(stored, {"emial": "x@example.com"})

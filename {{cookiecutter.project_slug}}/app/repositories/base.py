@@ -26,8 +26,18 @@ class Repository(Generic[Model]):
         self._model = model
         self._session = session
 
+    async def get(self, key: object, *, for_update: bool = False) -> Model | None:
+        """The row with this key: a tuple where it has several parts."""
+        parts = key if isinstance(key, tuple) else (key,)
+        columns = self._model.__mapper__.primary_key
+        named = [column == part for column, part in zip(columns, parts, strict=True)]
+        return await self.one_or_none(select(self._model).where(*named), for_update=for_update)
+
     async def one_or_none(self, statement: Select[Model], *, for_update: bool = False) -> Model | None:
-        """The only row of the statement; with `for_update` nobody else changes it until this transaction ends."""
+        """The only row of the statement; with `for_update` nobody else changes it until this transaction ends.
+
+        What the row leads to is loaded with it, if the statement says so: `.options(selectinload(User.articles))`.
+        """
         if for_update:
             statement = statement.with_for_update()
         return (await self._session.scalars(statement)).one_or_none()

@@ -92,7 +92,7 @@ class AccountService:
 
     async def _replace_hash(self, user: User, password: str, hashed: str) -> User:
         accounts = Repository(User, self._uow.session)
-        current = await accounts.one_or_none(users.with_id(user.id), for_update=True)
+        current = await accounts.get(user.id, for_update=True)
         if current is None:
             return user
         if current.hashed_password == user.hashed_password:

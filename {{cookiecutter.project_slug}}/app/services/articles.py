@@ -32,8 +32,7 @@ class ArticleService:
 
     async def _editable(self, article_id: int, editor: Member, expected: Versions) -> Article:
         """Locked, so that of two changes at once the second sees the first."""
-        statement = select(Article).where(Article.id == article_id)
-        article = await self._articles.one_or_none(statement, for_update=True)
+        article = await self._articles.get(article_id, for_update=True)
         if article is None:
             await self._refuse_foreign(article_id)
             raise NotFound("Article")
