@@ -122,6 +122,73 @@ def test_a_first_change_to_a_model_goes_as_the_readme_says(template: Path, proje
     assert (changed / "alembic" / "versions" / "0003_add_subtitle.py").exists()
 
 
+# Ways to import what lies above, or what the rules must not know: the text of a module, and where it is told to be.
+SMUGGLED = {
+    "app/models/at_the_top.py": (
+        "from app.services.articles import ArticleService\n\nSERVICE = ArticleService\n",
+        "app.models.at_the_top -> app.services.articles (l.1)",
+    ),
+    "app/models/in_a_function.py": (
+        (
+            "def service() -> object:\n"
+            "    from app.services.articles import ArticleService  # noqa: PLC0415  # where nobody looks\n\n"
+            "    return ArticleService\n"
+        ),
+        "app.models.in_a_function -> app.services.articles (l.2)",
+    ),
+    "app/models/for_types.py": (
+        (
+            "from typing import TYPE_CHECKING\n\nif TYPE_CHECKING:\n"
+            "    from app.services.articles import ArticleService\n\n\n"
+            'def serve(service: "ArticleService") -> None:\n    """By its name alone."""\n'
+        ),
+        "app.models.for_types -> app.services.articles (l.4)",
+    ),
+    "app/models/in_an_annotation.py": (
+        (
+            "from app.services.articles import ArticleService\n\n\n"
+            'def serve(service: ArticleService) -> None:\n    """Used by nothing but the annotation."""\n'
+        ),
+        "app.models.in_an_annotation -> app.services.articles (l.1)",
+    ),
+    "app/services/upstairs.py": (
+        "from app.resources.collection import Collection\n\nCOLLECTION = Collection\n",
+        "app.services.upstairs -> app.resources.collection (l.1)",
+    ),
+    "app/resources/upstairs.py": (
+        "from app.routers.articles import router\n\nROUTER = router\n",
+        "app.resources.upstairs -> app.routers.articles (l.1)",
+    ),
+    "app/services/framework.py": (
+        'from fastapi import Request\n\n\ndef serve(request: Request) -> None:\n    """Over HTTP."""\n',
+        "app.services.framework -> fastapi (l.1)",
+    ),
+    "app/services/in_tests.py": (
+        "from tests.people import People\n\nPEOPLE = People\n",
+        "app.services.in_tests -> tests (l.1)",
+    ),
+}
+
+
+def test_a_forbidden_import_fails_the_check_wherever_it_stands(template: Path, project: Path, place: Path) -> None:
+    changed = bake(template, place / "smuggled")
+    (changed / ".venv").symlink_to(project / ".venv")
+    for name, (text, _) in SMUGGLED.items():
+        (changed / name).write_text(text, encoding="utf-8")
+    done = run(project, "make", "lint", cwd=changed)
+    assert done.returncode != 0
+    assert [told for _, told in SMUGGLED.values() if told not in done.stdout] == [], done.stdout
+    for name in SMUGGLED:
+        (changed / name).unlink()
+    # What is imported by its name as text, import-linter cannot see: so that is not done but in one place.
+    (changed / "app" / "models" / "by_name.py").write_text(
+        'import importlib\n\nSERVICES = importlib.import_module("app.services.articles")\n', encoding="utf-8"
+    )
+    done = run(project, "make", "lint", cwd=changed)
+    assert done.returncode != 0
+    assert "app/models/by_name.py:3:12" in done.stdout
+
+
 def test_everything_that_ci_checks_statically_passes(project: Path) -> None:
     done = run(project, "make", "lint", "types")
     assert done.returncode == 0, done.stdout
