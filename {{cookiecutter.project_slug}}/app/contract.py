@@ -100,7 +100,9 @@ def canonical(part: Any, name: str = "") -> Any:
     if isinstance(part, list):
         return [canonical(one) for one in part]
     if not isinstance(part, dict):
-        return part
+        # FastAPI makes numbers with a fraction of these, which 2**63 - 1 does not fit into.
+        whole = name in {"maximum", "minimum"} and isinstance(part, float) and part.is_integer()
+        return min(int(part), 2**63 - 1) if whole else part
     if name == "properties":  # these have the order in which their schema declares them
         return {key: canonical(value) for key, value in part.items()}
     made = "title" if name != "info" and isinstance(part.get("title"), str) else None

@@ -676,8 +676,9 @@ def _example(of: Type, name: str) -> str:
 def _test(name: str, lines: list[str], more: str = "", mark: str = "") -> str:
     """A method. It asks for people if it needs them."""
     text = "\n".join(lines)
-    if len(re.findall(r"\brow\b", text)) == 1:  # it only has to be there
-        lines = [line.removeprefix("row = ") for line in lines]
+    for said in ("row", "before"):
+        if len(re.findall(rf"\b{said}\b", text)) == 1:  # it only has to be there
+            lines = [line.removeprefix(f"{said} = ") for line in lines]
     arguments = [*(["people: People"] if "people." in text or "people," in text else []), *([more] if more else [])]
     if "client: " in more and "people" in text:
         arguments = [more, "people: People"]
