@@ -64,9 +64,11 @@ def _of_relation(entity: Entity, relation: Relation, catalog: Catalog) -> Iterat
     of = (entity, target, relation)
     sentence = f"The {words} of {_a(thing)}."
     if not relation.kind.many:
-        yield Operation("read_related", "GET", path, f"read_{one}_{relation.name}", sentence, entity.read, *of)
+        name = _related("read", one, relation, catalog)
+        yield Operation("read_related", "GET", path, name, sentence, entity.read, *of)
         return
-    yield Operation("list_related", "GET", path, f"list_{one}_{relation.name}", sentence, entity.read, *of)
+    name = _related("list", one, relation, catalog)
+    yield Operation("list_related", "GET", path, name, sentence, entity.read, *of)
     if relation.kind is Kind.many_to_many and relation.linked and entity.write is not Access.nobody:
         item = path + "".join(f"/{{{key.parameter}}}" for key in target_keys(entity, target))
         link = f"Link {_a(other)} to {_a(thing)}. Again, and nothing changes."
@@ -74,6 +76,14 @@ def _of_relation(entity: Entity, relation: Relation, catalog: Catalog) -> Iterat
         name = relation.name
         yield Operation("link", "PUT", item, f"link_{one}_{name}", link, entity.write, *of)
         yield Operation("unlink", "DELETE", item, f"unlink_{one}_{name}", unlink, entity.write, *of)
+
+
+def _related(verb: str, one: str, relation: Relation, catalog: Catalog) -> str:
+    """`list_order_items`; but `list_lines_of_order` where there are order lines, which have a list themselves."""
+    name = f"{verb}_{one}_{relation.name}"
+    entities = catalog.entities.values()
+    taken = {f"list_{entity.plural}" for entity in entities} | {f"read_{snake(entity.name)}" for entity in entities}
+    return f"{verb}_{relation.name}_of_{one}" if name in taken else name
 
 
 def target_keys(entity: Entity, target: Entity) -> tuple[Key, ...]:

@@ -82,7 +82,7 @@ class Sample:
 
     def references(self, entity: Entity, relation: Relation) -> dict[str, str]:
         """Which field of the row is which of the row that a many-to-one relation leads to."""
-        return references(self.model(entity), relation.name)  # type: ignore[arg-type]  # a class is hashable
+        return references(self.model(entity), relation.name)
 
     async def neighbours(self, entity: Entity) -> Json:
         """New rows that a row may refer to: for each field that refers to one, its value."""

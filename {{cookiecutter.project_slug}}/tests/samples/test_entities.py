@@ -5,8 +5,8 @@ from typing import Any
 from hypothesis import strategies as st
 
 from app.resources.description import Entity
-from tests.resources.bodies import bodies, finding, for_each, missing
-from tests.resources.samples import Json, Sample
+from tests.samples.bodies import bodies, finding, for_each, missing
+from tests.samples.samples import Json, Sample
 
 NEVER = '"0"'
 # What a constraint wants, or what would take another row of the same kind.
