@@ -104,7 +104,11 @@ class QueryReader:
             None if value is None else text_of(self._entity.by_name[term.field].type, value)
             for term, value in zip(order, values, strict=True)
         ]
-        return base64.urlsafe_b64encode(json.dumps([_written(order), texts]).encode()).decode().rstrip("=")
+        return (
+            base64.urlsafe_b64encode(json.dumps([self._entity.name, _written(order), texts]).encode())
+            .decode()
+            .rstrip("=")
+        )
 
     # ------------------------------------------------------------------------------------------------------ parts
 
@@ -120,8 +124,8 @@ class QueryReader:
 
     def _after(self, text: str, order: Sequence[Term]) -> tuple[Any, ...]:
         try:
-            written, texts = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-            if written == _written(order) and len(texts) == len(order):
+            name, written, texts = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+            if [name, written] == [self._entity.name, _written(order)] and len(texts) == len(order):
                 return tuple(self._value(term, value) for term, value in zip(order, texts, strict=True))
         except (ValueError, TypeError, RecursionError):
             pass
