@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache, cached_property
 from typing import Any, Final
 
@@ -181,7 +182,8 @@ class _Compiler:
             )
         if name in self.resource.searchable and found.kind != "string":
             raise self._refuse(f"searchable names {name}, which is no text")
-        return found
+        # The path of a row without a name would be that of the list.
+        return replace(found, least=1) if found.kind == "string" and column.primary_key else found
 
     def _taken(self, name: str, column: Column[Any]) -> Taken:
         if self._is_made_by_server(name, column):

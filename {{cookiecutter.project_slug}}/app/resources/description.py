@@ -12,9 +12,12 @@ from app.models.resource import Access
 
 @dataclass(frozen=True)
 class Type:
-    """What a column holds. `kind` is one of the names in `app.resources.types`."""
+    """What a column holds. `kind` is one of the names in `app.resources.types`, `least` and `length` say how long a
+    text is.
+    """
 
     kind: str
+    least: int | None = None
     length: int | None = None
     precision: int | None = None
     scale: int | None = None

@@ -162,7 +162,8 @@ def sent(of: Type) -> Any:
     """The annotation of a field that a client sends."""
     match of.kind:
         case "string":
-            return Annotated[str, Field(max_length=of.length)] if of.length else str
+            limited = of.length or of.least
+            return Annotated[str, Field(min_length=of.least, max_length=of.length)] if limited else str
         case "enum":
             return Literal[*of.choices]
         case "decimal":
