@@ -335,7 +335,7 @@ def _kind(relation: RelationshipProperty[Any]) -> Kind:
 
 def _is_linked(relation: RelationshipProperty[Any]) -> bool:
     """Whether a row of the association needs nothing but the keys of both."""
-    if not isinstance(relation.secondary, Table):
+    if relation.viewonly or not isinstance(relation.secondary, Table):
         return False
     given = {there for _, there in [*relation.synchronize_pairs, *(relation.secondary_synchronize_pairs or ())]}
     return all(column in given or column.nullable or _has_default(column) for column in relation.secondary.columns)
