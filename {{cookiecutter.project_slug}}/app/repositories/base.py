@@ -77,9 +77,15 @@ class Repository(Generic[Model]):
             await self._session.flush()
 
     async def delete(self, entity: Model) -> None:
-        """Delete the row, and what the database deletes with it."""
-        await self._session.delete(entity)
-        await self._session.flush()
+        """Delete the row, and what the database deletes with it.
+
+        The ORM would first empty what refers to the row, or stumble over it: whether others go along is for the
+        database to say.
+        """
+        await self._session.execute(
+            delete(self._model).where(*_is(entity)), execution_options={"synchronize_session": False}
+        )
+        self._session.expunge(entity)
 
     async def link(self, entity: Model, relation: str, other: Declarative) -> None:
         """Put the two together in the association table of a many-to-many relationship. Again, and nothing happens."""
@@ -100,12 +106,15 @@ def version_of(table: str) -> ColumnElement[str]:
 
 
 def _version_of(entity: Declarative) -> Select[str]:
+    table = entity.__mapper__.local_table.description
+    return select(version_of(str(table))).select_from(type(entity)).where(*_is(entity))
+
+
+def _is(entity: Declarative) -> list[ColumnElement[bool]]:
+    """The condition that holds for this row alone."""
     mapper = entity.__mapper__
-    key = [
-        column == value
-        for column, value in zip(mapper.primary_key, mapper.primary_key_from_instance(entity), strict=True)
-    ]
-    return select(version_of(str(mapper.local_table.description))).select_from(type(entity)).where(*key)
+    values = mapper.primary_key_from_instance(entity)
+    return [column == value for column, value in zip(mapper.primary_key, values, strict=True)]
 
 
 def _association(entity: Declarative, relation: str, other: Declarative) -> tuple[Any, dict[str, Any]]:
