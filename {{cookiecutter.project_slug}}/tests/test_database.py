@@ -9,7 +9,7 @@ import pytest
 from fastapi import FastAPI
 from pydantic import SecretStr
 from sqlalchemy import func, select, text
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DBAPIError
 
 from app.config import ROOT, Settings
 from app.database import Database, NestedUnitOfWorkError, UnitOfWork, open_database
@@ -164,7 +164,7 @@ class TestUnitOfWork:
     async def test_a_part_that_may_fail_alone_is_a_savepoint(self, own_database: Database) -> None:
         async with own_database.unit_of_work() as uow:
             await Repository(User, uow.session).add(user("ada"))
-            with pytest.raises(IntegrityError):
+            with pytest.raises(Conflict):
                 async with uow.session.begin_nested():
                     await Repository(AuditEvent, uow.session).add(AuditEvent(action="registered"))
                     await Repository(User, uow.session).add(user("ada"))

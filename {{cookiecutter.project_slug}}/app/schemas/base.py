@@ -57,12 +57,6 @@ class Input(BaseModel):
         return self.model_dump(exclude_unset=True)
 
 
-def _holds_nul(value: Any) -> bool:
-    if isinstance(value, dict):
-        return any(map(_holds_nul, (*value, *value.values())))
-    return any(map(_holds_nul, value)) if isinstance(value, list) else isinstance(value, str) and "\0" in value
-
-
 class Patch(Input):
     """A merge: fields that were sent replace, the others stay. `null` is refused where the column is NOT NULL."""
 

@@ -54,7 +54,7 @@ def assemble(base: type[DeclarativeBase], settings: Settings, *routers: APIRoute
         title="Made up",
         redirect_slashes=False,
         generate_unique_id_function=contract.operation_id,
-        responses={"default": {"model": problems.Problem}},
+        responses=problems.ANY_OTHER,
     )
     app.state.settings = settings
     problems.install(app)

@@ -103,7 +103,7 @@ class Sample:
             self._some[name] = await self.make(name)
         return self._some[name]
 
-    async def make(self, name: str, **given: Any) -> Json:
+    async def make(self, name: str, /, **given: Any) -> Json:
         """A new row, with what it needs: made over HTTP. Fields of the parent may be given, too."""
         entity = self.entity(name)
         values = await self.required(entity, given) | given
