@@ -315,6 +315,14 @@ async def test_a_worker_does_not_wait_for_a_message_that_another_one_takes(own_a
     database: Database = own_app.state.database
     for recipient in ("ada@example.com", "bob@example.com"):
         await put(database, recipient=recipient)
-    async with asyncio.timeout(10), database.unit_of_work() as one, database.unit_of_work() as other:
-        taken = [await Outbox(one).claim(), await Outbox(other).claim(), await Outbox(other).claim()]
-    assert [message and message.recipient for message in taken] == ["ada@example.com", "bob@example.com", None]
+    neither_has_ended = asyncio.Barrier(2)
+
+    async def take(times: int) -> list[str | None]:
+        async with database.unit_of_work() as uow:
+            taken = [await Outbox(uow).claim() for _ in range(times)]
+            await neither_has_ended.wait()
+        return [message.recipient if message else None for message in taken]
+
+    async with asyncio.timeout(10):
+        one, other = await asyncio.gather(take(1), take(2))
+    assert {*one, *other} == {"ada@example.com", "bob@example.com", None}
