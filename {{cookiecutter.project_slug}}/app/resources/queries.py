@@ -43,6 +43,9 @@ class Shape:
     fields: tuple[str, ...]
     include: dict[str, "Shape"] = field(default_factory=dict)
 
+    def __hash__(self) -> int:
+        return hash((self.fields, frozenset(self.include.items())))
+
 
 @dataclass(frozen=True)
 class ListQuery:

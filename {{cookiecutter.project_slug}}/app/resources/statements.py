@@ -1,6 +1,7 @@
 """From what is asked to SQL: one statement for a page, whatever it includes, in which PostgreSQL writes the JSON."""
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache, partial
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -49,7 +50,8 @@ class Statements:
         self._model = model
         self._entity = entity
         self._by_hand = by_hand
-        self._rows = RowsAsJson(catalog)
+        # Of what is asked again and again, the JSON is put together once. Clients choose the shapes, so not of all.
+        self._row = lru_cache(maxsize=100)(partial(RowsAsJson(catalog).row, model, entity))
 
     def page(self, rows: Select[Any], query: ListQuery, *, whole: bool) -> Select[Any]:
         """A page of rows, each ending in the values that they are sorted by; one more than asked for, if there is."""
@@ -89,9 +91,9 @@ class Statements:
 
     def _only(self, rows: Select[Any], shape: Shape, *, whole: bool) -> Select[Any]:
         if not whole:
-            body = self._rows.row(self._model, self._entity, shape)
+            body = self._row(shape)
             return rows.with_only_columns(body.cast(Text).label("body"), maintain_column_froms=True)
-        included = self._rows.row(self._model, self._entity, Shape((), shape.include)) if shape.include else null()
+        included = self._row(Shape((), shape.include)) if shape.include else null()
         columns = [self._model] if self._by_hand else [self._shown(one.name) for one in self._entity.fields]
         return rows.with_only_columns(*columns, included.cast(Text).label("included"), maintain_column_froms=True)
 
