@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 
+import httpx
 import pytest
 from sqlalchemy import ForeignKey, MetaData, func, select
 from sqlalchemy.exc import MissingGreenlet
@@ -68,6 +69,15 @@ class TestTimes:
             with pytest.raises(Invalid, match="expires_at"):
                 UserSession(user_id=ada.id, expires_at=NAIVE)
             await Repository(User, uow.session).update(ada, {"disabled_at": None})
+
+    @pytest.mark.parametrize(
+        ("moment", "status"),
+        [("2026-01-01T12:00:00Z", 200), ("2026-01-01T12:00:00%2B05:30", 200), ("2026-01-01T12:00:00", 422)],
+    )
+    async def test_nor_is_one_without_guessed_in_a_query(
+        self, client: httpx.AsyncClient, moment: str, status: int
+    ) -> None:
+        assert (await client.get(f"/articles?created_at__gte={moment}")).status_code == status
 
 
 class TestAsyncAttributes:
