@@ -13,7 +13,12 @@ from tools.eject.services import class_of, person_of
 from tools.eject.subject import Parameter, Subject, class_name, collection_name, identifier, import_of
 
 _STATUS: Final = {"create": "HTTP_201_CREATED", "delete": "HTTP_204_NO_CONTENT"}
-_ROLES: Final = {Access.viewer: "Viewer", Access.member: "Writer", Access.admin: "Admin", Access.owner: "Owner"}
+_ROLES: Final = {
+    Access.viewer: "Viewer",
+    Access.member: "Writer",
+    Access.admin: "WorkspaceAdmin",
+    Access.owner: "WorkspaceOwner",
+}
 
 
 class RouterWriter:
@@ -106,7 +111,7 @@ class RouterWriter:
 
     def _list(self, operation: Operation) -> tuple[list[str], list[str]]:
         reading, user = self._reading(operation.access)
-        signature = [*map(_argument, self._parents), "request: Request", *reading]
+        signature = [*map(self._argument, self._parents), "request: Request", *reading]
         if self.subject.parent:
             model = self.subject.catalog.model_of(self.subject.parent)
             of = queries.named_other(model, self._parents)
@@ -144,7 +149,7 @@ class RouterWriter:
             body.append(f"made = await {self._service(person)}.create([{sent} for one in as_list(data)])")
         body.append(f"return await {subject.rows}.created(uow, made, data)")
         data = f"data: OneOrMany[{subject.entity.name}Create]"
-        return [*map(_argument, self._parents), data, *writing, "_once: Once"], body
+        return [*map(self._argument, self._parents), data, *writing, "_once: Once"], body
 
     def _update(self, operation: Operation) -> tuple[list[str], list[str]]:
         writing, person = self._writing(operation.access)
@@ -213,7 +218,7 @@ class RouterWriter:
             body = [f"{row} = await {self._service(person)}.editable({wanted})"]
         body.append(f"{other} = await {self._find(target, parameters)}")
         relation = source.quoted(operation.relation.name if operation.relation else "")
-        return [*self._keys, *map(_argument, parameters), *writing], body, relation, other
+        return [*self._keys, *map(self._argument, parameters), *writing], body, relation, other
 
     # ---------------------------------------------------------------------------------------------- who may come
 
@@ -256,7 +261,6 @@ class RouterWriter:
     def _role(self, access: Access) -> str:
         name = _ROLES[access]
         if access in {Access.admin, Access.owner}:
-            # Not those of `app.auth.dependencies`, which are about the workspace that a path names.
             self._aliases[name] = f"{name} = Annotated[Member, Depends(require_role(Role.{access}))]"
         return name
 
@@ -273,7 +277,7 @@ class RouterWriter:
 
     @property
     def _keys(self) -> list[str]:
-        return [_argument(one) for one in self.subject.parameters]
+        return [self._argument(one) for one in self.subject.parameters]
 
     @property
     def _names(self) -> str:
@@ -302,6 +306,17 @@ class RouterWriter:
         name = self.subject.hooks.__name__
         model = f", {self._model}" if name == "ResourceService" else ""
         return f"{name}(uow, {person}{model})"
+
+    def _argument(self, parameter: Parameter) -> str:
+        """The key as an argument. A type that takes more than a word gets a name."""
+        annotation = source.asked(parameter.key)
+        if parameter.name != parameter.key.parameter:
+            annotation = _aliased(annotation, parameter.key.parameter)
+        name = "".join(part.capitalize() for part in parameter.key.parameter.split("_"))
+        written = f"{name} = {annotation}"
+        if "[" in annotation and not source.is_known(name) and self._aliases.setdefault(name, written) == written:
+            return f"{parameter.name}: {name}"
+        return f"{parameter.name}: {annotation}"
 
     def _editable(self) -> str:
         arguments = ", ".join(f"{one.name}: {source.plain(one.key)}" for one in self.subject.parameters)
@@ -349,13 +364,6 @@ def _page(collection: str, rows: str, of: str) -> list[str]:
         f"rows = {statement}",
         f"return await {collection}.page(request, reader, rows, of={of})",
     ]
-
-
-def _argument(parameter: Parameter) -> str:
-    annotation = source.asked(parameter.key)
-    if parameter.name != parameter.key.parameter:
-        annotation = _aliased(annotation, parameter.key.parameter)
-    return f"{parameter.name}: {annotation}"
 
 
 def _aliased(annotation: str, name: str) -> str:
