@@ -1,0 +1,143 @@
+"""From runtime to explicit code, and nobody who asks over HTTP can tell."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from typing import TYPE_CHECKING
+
+import in_place
+import pytest
+from bakes import bake
+from template import ROOT, commit
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.xdist_group("project")
+
+DATA = ROOT / "tests" / "data"
+
+
+class Copy:
+    """A render whose environment is the project's."""
+
+    def __init__(self, path: Path, project: Path) -> None:
+        self.path = path
+        (path / ".venv").symlink_to(project / ".venv")
+        self._mypy_cache = project / ".mypy_cache"
+        # In a render the answers are in the contract.
+        own = in_place.settings(path)
+        self._settings = {name: value for name, value in own.items() if name not in in_place.NAMES}
+        (path / ".env").write_bytes((path / ".env.example").read_bytes())
+
+    def run(self, *command: str, fails: bool = False) -> str:
+        """What a command prints; unless it `fails`, it has to succeed."""
+        program = self.path / ".venv" / "bin" / command[0]
+        arguments = [str(program) if program.exists() else command[0], *command[1:]]
+        env = os.environ | self._settings
+        done = subprocess.run(arguments, cwd=self.path, env=env, check=False, capture_output=True, encoding="utf-8")
+        assert (done.returncode != 0) is fails, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    def eject(self, *arguments: str, fails: bool = False) -> str:
+        return self.run("make", "eject", *arguments, fails=fails)
+
+    def is_sound(self) -> None:
+        """The contract on disk is the one that is served, and the code keeps to the project's rules."""
+        self.run("python", "-m", "app", "generate", "--check")
+        self.run("ruff", "check", "--no-cache", ".")
+        self.run("ruff", "format", "--no-cache", "--check", ".")
+        self.run("lint-imports", "--no-cache")
+        self.run("mypy", "--cache-dir", str(self._mypy_cache))
+
+    def passes(self, tests: list[str]) -> None:
+        self.run("python", "-m", "pytest", "-q", "-n", "auto", *tests)
+
+    def text(self, name: str) -> str:
+        return (self.path / name).read_text(encoding="utf-8")
+
+    def new_tests(self) -> list[str]:
+        return self.run("git", "ls-files", "--others", "--exclude-standard", "tests").split()
+
+    def of_contract(self) -> bytes:
+        return (self.path / "openapi.yaml").read_bytes()
+
+
+def rendered(template: Path, place: Path, project: Path) -> Copy:
+    """A blog under version control."""
+    shutil.rmtree(place, ignore_errors=True)
+    copy = Copy(bake(template, place), project)
+    copy.run("python", "-m", "app", "generate")
+    commit(copy.path, "As it was made")
+    return copy
+
+
+@pytest.fixture(scope="module")
+def shop(template: Path, place: Path, project: Path) -> Copy:
+    """A blog with a shop in it, not ejected."""
+    copy = Copy(bake(template, place / "shop"), project)
+    shutil.copy(DATA / "shop.py", copy.path / "app" / "models")
+    shutil.copy(DATA / "coupons.py", copy.path / "app" / "services")
+    copy.run("make", "migrate")
+    copy.run("make", "migration", "m=a shop")
+    copy.run("ruff", "check", "--fix", "--quiet", "alembic")
+    copy.run("ruff", "format", "--quiet", "alembic")
+    copy.run("python", "-m", "app", "generate")
+    commit(copy.path, "A shop")
+    return copy
+
+
+def test_a_blog_one_after_the_other(template: Path, place: Path, project: Path) -> None:
+    blog = rendered(template, place / "ejected", project)
+    before = blog.of_contract()
+    described = blog.text("ir.json")
+    assert "the contract is the same" in blog.eject("entity=tag")
+    blog.eject("entity=comments", "yes=1")
+    blog.is_sound()
+    blog.run("python", "-m", "app", "generate")
+    assert blog.of_contract() == before
+    assert blog.text("ir.json") == described.replace('"routes": true', '"routes": false')
+    assert "overrides" not in blog.text("app/routers/comments.py")
+    assert "A draft takes no comments" in blog.text("app/routers/comments.py")
+    assert "nothing any more" in blog.eject("entity=all", fails=True)
+
+
+def test_a_shop_with_all_that_a_model_may_declare(template: Path, place: Path, project: Path, shop: Copy) -> None:
+    ejected = Copy(shutil.copytree(shop.path, place / "ejected-shop", ignore=shutil.ignore_patterns(".venv")), project)
+    before = ejected.of_contract()
+    ejected.eject("entity=all", "yes=1")
+    ejected.is_sound()
+    ejected.run("python", "-m", "app", "generate")
+    assert ejected.of_contract() == before
+    tests = ejected.new_tests()
+    assert len(tests) == 15
+    ejected.passes(tests)
+    for name in tests:
+        shutil.copy(ejected.path / name, shop.path / name)
+    shop.passes(tests)
+
+
+def test_what_cannot_be_is_said_and_nothing_is_changed(template: Path, place: Path, project: Path) -> None:
+    blog = rendered(template, place / "refusing", project)
+    assert "There is: comment, tag, all" in blog.eject("entity=tog", fails=True)
+    assert "explicit already" in blog.eject("entity=article", fails=True)
+    assert "yes=1" in blog.eject("entity=comment", fails=True)
+    router = blog.path / "app" / "routers" / "comments.py"
+    router.write_text(blog.text("app/routers/comments.py") + "# An edit.\n", encoding="utf-8")
+    assert "not committed in app/routers/comments.py" in blog.eject("entity=comment", "yes=1", fails=True)
+    assert blog.run("git", "status", "--porcelain").split() == ["M", "app/routers/comments.py"]
+
+
+def test_a_change_of_the_contract_is_taken_back(template: Path, place: Path, project: Path) -> None:
+    """Somebody's own schema of that name is used, and says something else."""
+    blog = rendered(template, place / "other", project)
+    schema = blog.path / "app" / "schemas" / "tag.py"
+    schema.write_text(
+        "from app.schemas.base import Output\n\n\nclass TagRead(Output):\n    id: int\n    word: str = 'none'\n",
+        encoding="utf-8",
+    )
+    commit(blog.path, "A schema")
+    assert "the contract would be another" in blog.eject("entity=tag", "yes=1", fails=True)
+    assert blog.run("git", "status", "--porcelain") == ""
