@@ -18,7 +18,7 @@ from app.resources.description import Entity, Field, Key, Kind, Relation, Taken,
 from app.resources.types import KINDS, needs_python, type_of
 
 # As a word of the name: `token_hash` is a secret, `hashtag` is none.
-_SECRET: Final = re.compile(
+SECRET: Final = re.compile(
     r"(^|_)(password|passwd|pwd|passphrase|secret|token|hash(ed)?|salt|otp|(api|private)_?key|credential)s?(_|$)",
     re.IGNORECASE,
 )
@@ -143,7 +143,7 @@ class _Compiler:
     def _is_shown(self, name: str, column: Column[Any]) -> bool:
         if self.resource.fields:
             return name in self.resource.fields
-        if name in self.resource.hidden or _SECRET.search(name) or _SECRET.search(column.name):
+        if name in self.resource.hidden or SECRET.search(name) or SECRET.search(column.name):
             return False
         if name == "workspace_id" and issubclass(self.model, WorkspaceScoped):
             return False
