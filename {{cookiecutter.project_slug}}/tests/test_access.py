@@ -6,14 +6,17 @@ The routes come from the application itself. A new one that has no line here fai
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Any
 
 import httpx
 import pytest
 from fastapi import FastAPI
+from sqlalchemy import Column, UniqueConstraint, inspect
 
 from app import main
 from app.models.base import Declarative
 from app.models.resource import Access
+from app.resources.description import Taken
 from app.resources.operations import Operation
 from app.roles import Role
 from tests.good_requests import CATALOG, DECLARED, good_request
@@ -86,12 +89,42 @@ def generated(operation: Operation) -> str:
     if entity.scoped:
         of_owner = entity.owner and operation.does in {"update", "delete", "link", "unlink"}
         least = Role.admin if of_owner else access.role or Role.viewer
-        missing = "404" if operation.does == "unlink" else "ok"  # nothing is linked in this world
+        made = "409" if _is_taken(operation) else "ok"
+        missing = "404" if _leads_nowhere(operation) else made
         roles = (missing if role.includes(least) else "403" for role in Role)
-        return " ".join(["401", "404" if named else "ok", *roles])
+        return " ".join(["401", "404" if named else "422" if _refers(operation) else "ok", *roles])
     if entity.owner:
         return NOBODYS_BUT_HIS if named else KNOWN
     return {Access.anyone: PUBLIC, Access.user: KNOWN}.get(access, SUPERUSERS)
+
+
+def _leads_nowhere(operation: Operation) -> bool:
+    """In this world nothing is linked, and what may be null is."""
+    optional = operation.relation is not None and operation.relation.nullable
+    return operation.does == "unlink" or (operation.does == "read_related" and optional)
+
+
+def _references(operation: Operation) -> list[Column[Any]]:
+    """The columns with keys of other rows that a body to make one needs."""
+    columns = inspect(CATALOG.model_of(operation.entity)).columns
+    sent = [field.name for field in operation.entity.fields if field.created is Taken.required]
+    return [columns[name] for name in sent if columns[name].foreign_keys] if operation.does == "create" else []
+
+
+def _refers(operation: Operation) -> bool:
+    """Whether that body is good in one workspace only."""
+    keys = [key for column in _references(operation) for key in column.foreign_keys]
+    return any("workspace_id" in key.column.table.columns for key in keys)
+
+
+def _is_taken(operation: Operation) -> bool:
+    """Whether that body refers to something that only one row can refer to, and in this world one does."""
+    unique = [
+        set(constraint.columns.keys()) - {"workspace_id"}
+        for constraint in CATALOG.model_of(operation.entity).__table__.constraints
+        if isinstance(constraint, UniqueConstraint)
+    ]
+    return any({column.name} in unique for column in _references(operation))
 
 
 def operations(app: FastAPI) -> set[str]:
