@@ -41,7 +41,8 @@ class Entity:
     """What is to be written.
 
     `alters` are the references whose keys are made after all tables, `ambiguous` those whose target is reached by
-    another key too, and `required` the entities whose rows the tests make first, in this order.
+    another key too. Tests send the references in `referred`, link those in `linked`, and
+    first make a row of each of `required`, in this order.
     """
 
     name: str
@@ -53,6 +54,8 @@ class Entity:
     alters: tuple[str, ...] = ()
     ambiguous: tuple[str, ...] = ()
     required: tuple[Target, ...] = ()
+    referred: tuple[Reference, ...] = ()
+    linked: tuple[Reference, ...] = ()
 
     @property
     def one(self) -> str:
@@ -289,7 +292,7 @@ def _ordered(entities: list[Entity], targets: Mapping[str, Target]) -> list[Enti
         visit(name, ())
     alters = _in_circles(list(ordered.values()))
     return [
-        replace(one, alters=alters[one.name], ambiguous=_ambiguous(one, new), required=_required(one, targets))
+        replace(_with_rows(one, targets), alters=alters[one.name], ambiguous=_ambiguous(one, new))
         for one in ordered.values()
     ]
 
@@ -328,11 +331,14 @@ def _in_circles(entities: list[Entity]) -> dict[str, tuple[str, ...]]:
     return alters
 
 
-def _required(entity: Entity, targets: Mapping[str, Target]) -> tuple[Target, ...]:
-    """What a row refers to, after what that refers to in turn."""
-    wanted = [ref.target.name for ref in (*entity.sent_refs, *entity.many) if ref.target.name != entity.name]
-    every = dict.fromkeys(chain.from_iterable(_with_needs(name, targets) for name in wanted))
-    return tuple(targets[name] for name in every if name != "User")
+def _with_rows(entity: Entity, targets: Mapping[str, Target]) -> Entity:
+    """With what a row refers to, after what that refers to in turn. What takes a row of its own kind is left out."""
+    needs = {ref: list(_with_needs(ref.target.name, targets)) for ref in (*entity.sent_refs, *entity.many)}
+    referred = [ref for ref in entity.sent_refs if entity.name not in needs[ref]]
+    linked = [ref for ref in entity.many if entity.name not in needs[ref]]
+    every = dict.fromkeys(chain.from_iterable(needs[ref] for ref in (*referred, *linked)))
+    required = (targets[name] for name in every if name != "User")
+    return replace(entity, required=tuple(required), referred=tuple(referred), linked=tuple(linked))
 
 
 def _with_needs(name: str, targets: Mapping[str, Target]) -> Iterator[str]:

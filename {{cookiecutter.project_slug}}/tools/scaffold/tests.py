@@ -38,7 +38,6 @@ _WRONG: Final[dict[str, Any]] = {
 
 def test_source(entity: Entity) -> str:
     """As ruff has to sort and shorten it yet."""
-    target_names = {target.name for target in entity.required}
     sent = [field for field in entity.columns if field.type.kind != "json" or not field.nullable]
     return TEMPLATES.get_template("test.py.jinja").render(
         entity=entity,
@@ -46,17 +45,17 @@ def test_source(entity: Entity) -> str:
         thing=names.a(names.words(entity.one)),
         things=names.words(entity.table),
         values=[(field.name, repr(_values(field)[0])) for field in sent],
-        models=[f"Some{name}" if name.startswith("Test") else name for name in (t.name for t in entity.required)],
-        ids=any(ref.target.name in target_names for ref in entity.sent_refs),
-        keys=[(ref.column, _id(ref.target.name)) for ref in entity.sent_refs if ref.target.name != entity.name],
+        models=[f"Some{one.name}" if one.name.startswith("Test") else one.name for one in entity.required],
+        ids=any(ref.target.name != "User" for ref in entity.referred),
+        keys=[(ref.column, _id(ref.target.name)) for ref in entity.referred],
         changed=next((f"{field.name!r}: {_values(field)[1]!r}" for field in entity.columns), ""),
         queries=_queries(entity),
-        included=[ref for ref in entity.refs if ref.target.shown and ref.target.name != entity.name],
+        included=[ref for ref in (*entity.referred, *([entity.owner] if entity.owner else [])) if ref.target.shown],
         required=[field.name for field in entity.columns if not field.nullable and field.default is None]
         + [ref.column for ref in entity.sent_refs if not ref.field.nullable],
         wrong=list(_wrong(entity)),
         unique=any(field.unique for field in (*entity.columns, *(ref.field for ref in entity.refs))),
-        scoped_refs=any(ref.target.scoped and ref.target.name != entity.name for ref in entity.refs),
+        scoped_refs=any(ref.target.scoped for ref in entity.referred),
     )
 
 
