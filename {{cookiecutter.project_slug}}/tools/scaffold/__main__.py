@@ -34,7 +34,7 @@ def main(arguments: Sequence[str]) -> None:
             _make(specs)
     except Refused as error:
         sys.exit(f"{error}. Nothing was written.")
-    except (EmbeddedPostgresError, CommandError) as error:
+    except (EmbeddedPostgresError, CommandError, OSError) as error:
         sys.exit(f"{_one_line(error)}. Nothing was written.")
     except Unfinished as error:
         sys.exit(str(error))
@@ -109,14 +109,14 @@ def _write(files: dict[Path, str]) -> None:
     done: list[Path] = []
     try:
         for path, source in files.items():
-            done.append(path)
             with path.open("x", encoding="utf-8", newline="\n") as file:
+                done.append(path)
                 file.write(source)
     except BaseException as error:
         for path in done:  # half of it would be in the way of the next run
             path.unlink(missing_ok=True)
         if isinstance(error, OSError):
-            raise Refused(f"{error.filename or done[-1]} cannot be written: {error.strerror}") from error
+            raise Refused(f"The files cannot be written: {error}") from error
         raise
 
 

@@ -119,7 +119,8 @@ def _check(spec: Spec) -> None:
     seen: set[str] = set()
     for field in spec.fields:
         where = f"{spec.name}.{field.name}"
-        names.check_field(where, field.name)
+        for name in _taken(field):
+            names.check_field(f"{spec.name}.{name}", name)
         if seen & set(_taken(field)):
             raise Refused(f"{where} is there twice")
         seen |= set(_taken(field))
