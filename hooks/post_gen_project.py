@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -53,6 +54,20 @@ def terminal_of_our_own() -> Iterator[None]:
         os.tcsetpgrp(0, before)
 
 
+def bring_entities(answer: str, output_dir: str) -> None:
+    """Put the file that lists entities into the project, whose setup makes them; unless that has been done before.
+
+    A relative path begins where cookiecutter was started, as the shell says; Windows has no PWD to tell.
+    """
+    if not answer or os.path.exists(".env") or os.path.exists("entities.yaml"):
+        return
+    for start in (os.environ.get("PWD", ""), output_dir):
+        path = os.path.join(start, os.path.expanduser(answer))
+        if start and os.path.isfile(path):
+            shutil.copyfile(path, "entities.yaml")
+            return
+
+
 def run_setup(output_dir: str) -> None:
     """Run the project's setup to its end; it writes to our terminal and ends by itself on Ctrl-C."""
     child: subprocess.Popen[bytes] | None = None
@@ -74,6 +89,11 @@ def main(answers: dict[str, object]) -> None:
     output_dir = answers.get("_output_dir")
     if output_dir is None:  # one of cruft's throw-away renders
         return
+    try:
+        bring_entities(str(answers.get("entities", "")), str(output_dir))
+    except OSError as error:
+        reason = f"{answers['entities']} cannot be copied ({error.strerror})"
+        print(f"{reason}. To make its entities: make entities from=...", file=sys.stderr, flush=True)
     if os.environ.get("FASTAPI_TEMPLATE_SETUP") == "0":
         print(f"Rendered only. To set it up: cd {answers['project_slug']} && make setup", flush=True)
         return

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import keyword
+import os
 import re
 import sys
 import unicodedata
@@ -70,6 +71,20 @@ def text_problem(text: str) -> str | None:
     return None
 
 
+def entities_problem(answer: str, output_dir: object) -> str | None:
+    """What is wrong with the file that lists entities; None when nothing is, or nothing is made of it.
+
+    A relative path begins where cookiecutter was started, as the shell says; Windows has no PWD to tell. cruft renders
+    again and again, long after and elsewhere.
+    """
+    if not answer or output_dir is None:
+        return None
+    starts = [os.environ.get("PWD", ""), str(output_dir)]
+    if any(os.path.isfile(os.path.join(start, os.path.expanduser(answer))) for start in starts if start):
+        return None
+    return f"is {answer!a}: there is no such file in {starts[0] or starts[1]}"
+
+
 def problems(answers: Mapping[str, object]) -> list[str]:
     """Every reason to refuse these answers, as sentences that begin with the name of the question."""
     asked = {name: value for name, value in answers.items() if not name.startswith("_") and isinstance(value, str)}
@@ -77,6 +92,8 @@ def problems(answers: Mapping[str, object]) -> list[str]:
     asked["project_slug"] = str(answers.get("__asked_slug", answers["project_slug"]))
     found = {name: text_problem(value) for name, value in asked.items()}
     found["project_slug"] = slug_problem(asked["project_slug"])
+    if found.get("entities") is None:
+        found["entities"] = entities_problem(asked.get("entities", ""), answers.get("_output_dir"))
     for name in ("project_name", "author_name"):
         if not asked[name]:
             found[name] = "is empty"

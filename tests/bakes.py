@@ -53,8 +53,8 @@ def run_cookiecutter(
 
 def answer(template: Path, target: Path, **answers: str) -> subprocess.CompletedProcess[str]:
     """Type answers at the prompts; nothing is set up. Unlike on the command line, Jinja in an answer is text here."""
-    questions = ("project_name", "project_slug", "description", "author_name", "author_email", "license", "python")
-    typed = "".join(answers.get(question, "") + "\n" for question in questions)
+    first = ("project_name", "project_slug", "description", "author_name", "author_email")
+    typed = "".join(answers.get(question, "") + "\n" for question in (*first, "license", "python", "entities"))
     return run_cookiecutter(template, target, env={"FASTAPI_TEMPLATE_SETUP": "0"}, input=typed)
 
 

@@ -1,6 +1,7 @@
 """Make the project ready to run: `make setup`, which is `python tools/setup.py`.
 
-Makes what is missing and leaves alone what is there: `.env`, a git repository, `.venv`, the database, its tables.
+Makes what is missing and leaves alone what is there: `.env`, a git repository, `.venv`, the database, its tables, and
+the entities that `entities.yaml` lists, which it removes when they are made.
 It may be run any number of times, and finishes what an earlier run could not. Its own needs are the standard library
 and Python 3.11; on an older one it still has to be readable to say so. What the commands behind it print is in
 `.setup.log`.
@@ -20,6 +21,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 ROOT = Path(__file__).resolve().parent.parent
+ENTITIES = "entities.yaml"
 if __name__ == "__main__":
     sys.path[0] = str(ROOT)  # for `tools` as a package, although this was started as a file in it
 
@@ -84,6 +86,16 @@ def database(root: Path, python: Path) -> Iterator[str]:
         server.communicate()
 
 
+def make_entities(root: Path, python: Path) -> str:
+    """Make what the file lists, and take it away: from then on the models say it."""
+    try:
+        said = run(root, python, "-m", "tools.scaffold", "entities", ENTITIES)
+    except SetupError as error:
+        raise SetupError(f"{ENTITIES}: {error}", error.output) from error
+    (root / ENTITIES).unlink()
+    return said.splitlines()[-1]
+
+
 def set_up(root: Path, report: Report) -> None:
     with report.step(".env") as said:
         said.append(create_env(root))
@@ -97,6 +109,9 @@ def set_up(root: Path, report: Report) -> None:
             said.append(stack.enter_context(database(root, python)))
         with report.step("migrations") as said:
             said.append(run(root, python, "-m", "app", "migrate") or "the tables are up to date")
+        if (root / ENTITIES).exists():
+            with report.step("entities") as said:
+                said.append(make_entities(root, python))
 
 
 def main() -> int:

@@ -12,7 +12,7 @@ from app.config import ROOT, get_settings
 from tools.embedded_postgres import EmbeddedPostgresError, serving
 from tools.scaffold import grammar
 from tools.scaffold.existing import existing
-from tools.scaffold.formatting import formatted
+from tools.scaffold.formatting import formatted, refuse_faults
 from tools.scaffold.grammar import Refused, Spec
 from tools.scaffold.migration import refuse_unfinished, write_migration
 from tools.scaffold.model import model_source
@@ -66,6 +66,8 @@ def _make(specs: list[Spec]) -> None:
     there = existing()
     entities = resolve(specs, there)
     files = dict(_files(entities))
+    for path, source in files.items():
+        refuse_faults(path, source)
     written = {path for path, source in files.items() if _is(path, source)}
     new = [one for one in entities if _model(one) not in written]
     refuse_what_is_taken(new, there)

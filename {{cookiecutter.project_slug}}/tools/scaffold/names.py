@@ -71,7 +71,7 @@ def check_words(where: str, words: Iterable[str]) -> None:
 
 def member(word: str) -> str:
     """The word as a member of a `StrEnum`, whose own attributes stay what they are."""
-    name = word.replace("-", "_")
+    name = snake(word.replace("-", "_"))
     taken = keyword.iskeyword(name) or hasattr(str, name) or name in {"name", "value", "mro"}
     return f"{name}_" if taken else name
 

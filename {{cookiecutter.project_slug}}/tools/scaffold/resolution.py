@@ -167,8 +167,8 @@ def _check_default(where: str, field: Field) -> None:
             types.value_of(served(of), text)
     except (ValidationError, ValueError) as error:
         raise Refused(f"{where}: {text!r} is no default for it: {types.told(error)}") from error
-    if "\0" in text or not text.isprintable():
-        raise Refused(f"{where}: {text!r} is no default for it: it holds control characters")
+    if not text.isprintable() or set(text) & set("'\\%"):  # which Alembic takes for its own
+        raise Refused(f"{where}: {text!r} is no default for it: give it in the model and the migration, by hand")
 
 
 def length(of: Type) -> int:
