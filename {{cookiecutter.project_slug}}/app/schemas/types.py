@@ -76,12 +76,18 @@ def with_zone(value: datetime) -> datetime:
     return value if value.tzinfo is not None else value.replace(tzinfo=UTC)
 
 
+def _whole(value: Any) -> Any:
+    """In JSON 7.0 is an integer, too."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 _Text = BeforeValidator(_only_text)
+_Whole = BeforeValidator(_whole)
 
 Bool = Annotated[bool, Field(strict=True)]
-SmallInt = Annotated[int, Field(strict=True, ge=-(2**15), le=2**15 - 1)]
-Int = Annotated[int, Field(strict=True, ge=-(2**31), le=2**31 - 1)]
-BigInt = Annotated[int, Field(strict=True, ge=-(2**63), le=2**63 - 1)]
+SmallInt = Annotated[int, Field(strict=True, ge=-(2**15), le=2**15 - 1), _Whole]
+Int = Annotated[int, Field(strict=True, ge=-(2**31), le=2**31 - 1), _Whole]
+BigInt = Annotated[int, Field(strict=True, ge=-(2**63), le=2**63 - 1), _Whole]
 Float = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 # RFC 3339. A moment without an offset would be anybody's guess.
 Moment = Annotated[
