@@ -4,7 +4,7 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from app.resources.description import Type
-from app.resources.types import sent
+from app.resources.types import sent, shown
 
 
 @pytest.mark.parametrize("kind", ["smallint", "integer", "bigint"])
@@ -14,3 +14,10 @@ def test_a_whole_number_may_have_a_point(kind: str) -> None:
     for wrong in ("7.5", '"7"', "1e300", "true"):
         with pytest.raises(ValidationError):
             taken.validate_json(wrong)
+
+
+@pytest.mark.parametrize("kind", ["time", "local-datetime"])
+def test_what_has_no_offset_is_not_said_to_have_one(kind: str) -> None:
+    said = [TypeAdapter(annotation).json_schema() for annotation in (sent(Type(kind)), shown(Type(kind)))]
+    assert "format" not in said[1]
+    assert said[0] == said[1]

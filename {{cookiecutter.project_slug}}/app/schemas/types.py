@@ -108,6 +108,9 @@ Time = Annotated[
     AfterValidator(_without_zone),
     WithJsonSchema({"type": "string", "pattern": r"^([01]\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d{1,6})?)?$"}),
 ]
+# The same, as a client receives them: without an offset, which the formats of OpenAPI want.
+LocalInstant = Annotated[datetime, LocalMoment.__metadata__[-1]]
+Clock = Annotated[time, Time.__metadata__[-1]]
 Duration = Annotated[
     timedelta,
     _Text,
