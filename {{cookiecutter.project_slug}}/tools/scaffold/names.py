@@ -28,7 +28,7 @@ IMPORTS: Final = {
     "app.models.base": ["Base", "Declarative", "Timestamped", "WorkspaceScoped", "text_enum"],
     "app.models.resource": ["Resource"],
 }
-_IMPORTED: Final = {name for names in IMPORTS.values() for name in names} | {"People", "Person", "Role", "dt"}
+_IMPORTED: Final = {name for names in IMPORTS.values() for name in names} | {"dt"}
 _TYPES: Final = {"str", "int", "float", "bool", "list"}  # used in the body of the class
 _OF_EVERY_ROW: Final = {"id", "workspace_id", "created_at", "updated_at"}
 _OF_LISTS: Final = {"limit", "skip", "cursor", "sort", "q", "fields", "include", "count", "filter"}
