@@ -112,6 +112,11 @@ class Entity:
         """The fields that are shown."""
         return {field.name: field for field in self.fields}
 
+    @cached_property
+    def ordering(self) -> set[str]:
+        """The fields by which a list is sorted that nobody sorts, the keys last."""
+        return {part.removeprefix("-") for part in self.sort.split(",")} | {key.field for key in self.keys}
+
     def relation(self, name: str) -> Relation:
         """Raises `KeyError`."""
         return {relation.name: relation for relation in self.relations}[name]
