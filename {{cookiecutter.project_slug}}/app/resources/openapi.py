@@ -115,7 +115,8 @@ def list_parameters(entity: Entity, catalog: Catalog) -> list[Json]:
         if field.type.kind != "array" and field.name not in taken
     ]
     if conditions(entity):
-        filters = {"name": "filter", "in": "query", "required": False, "style": "form", "explode": True}
+        name = "conditions" if "filter" in entity.by_name else "filter"  # of no meaning in the query itself
+        filters = {"name": name, "in": "query", "required": False, "style": "form", "explode": True}
         # The example keeps /docs from proposing to try all of them at once.
         parameters.append(filters | {"example": {}} | {"schema": _ref(entity, "Filter"), "description": _CONDITIONS})
     return parameters
