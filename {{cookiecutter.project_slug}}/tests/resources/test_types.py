@@ -394,3 +394,16 @@ async def test_a_column_may_be_called_like_what_a_schema_has(serve: Serve, name:
     changed = await ada.client.patch("/things/1", json={name: 2})
     assert changed.json() == {"id": 1, name: 2}
     assert (await ada.client.get("/things", params={name: 2})).json() == [changed.json()]
+
+
+async def test_a_column_may_have_two_underscores_or_be_called_like_a_parameter(serve: Serve) -> None:
+    base: Any = new_base()
+    columns = {name: mapped_column(sa.Integer, nullable=True) for name in ("a__b", "limit", "q", "filter")}
+    thing: Any = type("Thing", (Keyed, base), {"__tablename__": "things", "__resource__": OPEN, **columns})
+    world = await serve(base_of(thing))
+    ada = await world.people.join()
+    made = (await ada.client.post("/things", json={"a__b": 1, "limit": 3, "q": 4, "filter": 5})).json()
+    for query in ("a__b=1", "a__b__gt=0", "limit__in=3", "limit=3&limit__gt=2", "q=4", "q__ne=5", "filter=5"):
+        assert (await world.client.get(f"/things?{query}")).json() == [made], query
+    parameters = [one["name"] for one in world.app.openapi()["paths"]["/things"]["get"]["parameters"]]
+    assert len(parameters) == len(set(parameters))
