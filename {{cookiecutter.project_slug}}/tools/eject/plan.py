@@ -110,6 +110,9 @@ def _path(module: str) -> Path:
 def _write_schemas(subject: Subject, plan: Plan) -> None:
     path = _path(subject.schema_module)
     existing = files.defined(plan.read(path))
+    shown = subject.catalog.read_schema(subject.entity)
+    if not source.is_generated(shown.__module__):
+        existing.add(shown.__name__)
     text = schemas(subject, existing).strip("\n")
     if text:
         plan.texts[path] = _added(plan, path, "", text, {})

@@ -162,3 +162,8 @@ def formatted(text: str, name: str) -> str:
 def is_known(name: str) -> bool:
     """Whether the name means something in every project."""
     return name in _WHERE
+
+
+def is_generated(module: str) -> bool:
+    """Whether a schema of this module was made from a model."""
+    return module.startswith("app.resources.")
