@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache, cached_property
+from operator import eq
 from typing import Any, Final
 
 from pydantic import BaseModel
@@ -315,9 +316,15 @@ class _Compiler:
         return owner_column(target.model) is None
 
     def _refuse_custom_join(self, relation: RelationshipProperty[Any]) -> None:
-        join = relation.primaryjoin
-        conditions = list(join.clauses) if isinstance(join, BooleanClauseList) else [join]
-        if relation.secondary is None and len(conditions) != len(relation.local_remote_pairs or ()):
+        conditions = [
+            condition
+            for join in (relation.primaryjoin, relation.secondaryjoin)
+            if join is not None
+            for condition in (join.clauses if isinstance(join, BooleanClauseList) else [join])
+        ]
+        keys = [*relation.synchronize_pairs, *(relation.secondary_synchronize_pairs or ())]
+        equal = all(getattr(condition, "operator", None) is eq for condition in conditions)
+        if not equal or len(conditions) != len(keys):
             raise self._refuse(f"{relation.key} joins by more than keys: hide it, hidden=({relation.key!r},)")
 
 

@@ -81,7 +81,7 @@ class QueryReader:
     def list_query(self, parameters: Iterable[tuple[str, str]]) -> ListQuery:
         """Raises `QueryError`."""
         given = _Given(parameters)
-        sort = given.take("sort", self._order, self._order(self._entity.sort))
+        sort = given.take("sort", self._order, self._total(self._entity.sort))
         limit = given.take("limit", lambda text: _whole(text, 1, MAX_LIMIT), DEFAULT_LIMIT)
         skip = given.take("skip", lambda text: _whole(text, 0, MAX_OFFSET), None)
         after = given.take("cursor", lambda text: self._after(text, sort), None)
@@ -116,10 +116,13 @@ class QueryReader:
     # ------------------------------------------------------------------------------------------------------ parts
 
     def _order(self, text: str) -> tuple[Term, ...]:
+        for name in text.split(","):
+            if name.removeprefix("-") not in self._sortable:
+                raise ValueError(f"cannot sort by {name.removeprefix('-')!r}, only by {', '.join(self._sortable)}")
+        return self._total(text)
+
+    def _total(self, text: str) -> tuple[Term, ...]:
         terms = [Term(part.removeprefix("-"), part.startswith("-")) for part in text.split(",")]
-        for term in terms:
-            if term.field not in self._sortable:
-                raise ValueError(f"cannot sort by {term.field!r}, only by {', '.join(self._sortable)}")
         # The key comes last and goes the way of the first term: without a total order rows appear on two pages or none.
         named = {term.field for term in terms}
         rest = [Term(key.field, terms[0].descending) for key in self._entity.keys if key.field not in named]

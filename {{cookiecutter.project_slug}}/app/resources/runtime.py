@@ -161,12 +161,19 @@ def install(app: FastAPI, catalog: Catalog) -> Runtime:
 
 def _refuse_twice(operations: Iterable[Operation]) -> None:
     seen: dict[str, Operation] = {}
+    names: dict[str, Operation] = {}
     for operation in operations:
         other = seen.setdefault(operation.label, operation)
         if other is not operation:
             raise ResourceError(
                 f"{operation.label} would be {operation.name} of {operation.entity.name} and {other.name} of "
                 f"{other.entity.name}: give one another path, or hide the relation"
+            )
+        named = names.setdefault(operation.name, operation)
+        if named is not operation:
+            raise ResourceError(
+                f"{operation.name} would be the name of {operation.label} and of {named.label}: call the relation, or "
+                "one of the models, something else"
             )
 
 
