@@ -1,19 +1,22 @@
 """From what is asked to SQL: one statement for a page, whatever it includes, in which PostgreSQL writes the JSON."""
 
+import math
+import struct
 from collections.abc import Iterator, Sequence
 from functools import lru_cache, partial
 from typing import Any, Final
 
 from sqlalchemy import (
+    REAL,
     ColumnClause,
     ColumnElement,
+    Double,
     Float,
     FromClause,
     Select,
     Text,
     and_,
     any_,
-    cast,
     false,
     func,
     inspect,
@@ -35,6 +38,7 @@ from app.resources.types import as_json, as_python
 # Rows of one included list. Who wants more asks for the list itself.
 MOST_INCLUDED: Final = 100
 
+_DIGITS_OF_REAL: Final = 24  # binary ones
 Conditions = dict[str, Any]
 
 
@@ -157,15 +161,25 @@ _COMPARISONS: Final[dict[str, Any]] = {
 
 
 def _bound(column: Any, value: Any) -> Any:
-    """The value, or each of a list, as the column's type: a float of four bytes is equal to none of eight."""
+    """The value, or each of a list, as the column holds it."""
     if not isinstance(column.type, Float) or isinstance(value, bool):
         return value
     return [_bound_one(column, one) for one in value] if isinstance(value, list) else _bound_one(column, value)
 
 
 def _bound_one(column: Any, value: Any) -> ColumnElement[Any]:
-    bound = literal(value, column.type)
-    return cast(bound, column.type) if isinstance(column.type, Float) else bound
+    of = column.type
+    if isinstance(of, REAL) or (isinstance(of, Float) and (of.precision or 53) <= _DIGITS_OF_REAL):
+        return literal(_of_four_bytes(value), Double)  # PostgreSQL compares the two, and refuses to convert what is far
+    return literal(value, of)
+
+
+def _of_four_bytes(value: float) -> float:
+    """The float of four bytes that is the nearest: hardly any of eight is equal to one."""
+    try:
+        return float(struct.unpack("f", struct.pack("f", value))[0])
+    except OverflowError:
+        return math.copysign(math.inf, value)
 
 
 def _follows(column: Any, value: Any, *, descending: bool) -> ColumnElement[bool]:
