@@ -84,6 +84,13 @@ def _whole(value: Any) -> Any:
 _Text = BeforeValidator(_only_text)
 _Whole = BeforeValidator(_whole)
 
+# What JSON Schema has no word for, because it is without a time zone: every day that there is, and every moment of it.
+_YEAR = r"(000[1-9]|00[1-9]\d|0[1-9]\d\d|[1-9]\d{3})"
+_LEAP_YEAR = r"(\d\d(0[48]|[2468][048]|[13579][26])|(0[48]|[2468][048]|[13579][26])00)"
+_MONTHS = r"((0[13578]|1[02])-(0[1-9]|[12]\d|3[01])|(0[469]|11)-(0[1-9]|[12]\d|30)|02-(0[1-9]|1\d|2[0-8]))"
+_DAY = f"({_YEAR}-{_MONTHS}|{_LEAP_YEAR}-02-29)"
+_CLOCK = r"([01]\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d{1,6})?)?"
+
 Bool = Annotated[bool, Field(strict=True)]
 SmallInt = Annotated[int, Field(strict=True, ge=-(2**15), le=2**15 - 1), _Whole]
 Int = Annotated[int, Field(strict=True, ge=-(2**31), le=2**31 - 1), _Whole]
@@ -99,14 +106,14 @@ Instant = Annotated[datetime, AfterValidator(with_zone)]
 LocalMoment = Annotated[
     NaiveDatetime,
     _Text,
-    WithJsonSchema({"type": "string", "pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,6})?)?$"}),
+    WithJsonSchema({"type": "string", "pattern": f"^{_DAY}T{_CLOCK}$"}),
 ]
 Date = Annotated[date, _Text, WithJsonSchema({"type": "string", "format": "date"})]
 Time = Annotated[
     time,
     _Text,
     AfterValidator(_without_zone),
-    WithJsonSchema({"type": "string", "pattern": r"^([01]\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d{1,6})?)?$"}),
+    WithJsonSchema({"type": "string", "pattern": f"^{_CLOCK}$"}),
 ]
 # The same, as a client receives them: without an offset, which the formats of OpenAPI want.
 LocalInstant = Annotated[datetime, LocalMoment.__metadata__[-1]]
