@@ -169,7 +169,8 @@ def _bound(column: Any, value: Any) -> Any:
 
 def _bound_one(column: Any, value: Any) -> ColumnElement[Any]:
     of = column.type
-    if isinstance(of, REAL) or (isinstance(of, Float) and (of.precision or 53) <= _DIGITS_OF_REAL):
+    four_bytes = isinstance(of, REAL) or (isinstance(of, Float) and (of.precision or 53) <= _DIGITS_OF_REAL)
+    if four_bytes and value is not None:
         return literal(_of_four_bytes(value), Double)  # PostgreSQL compares the two, and refuses to convert what is far
     return literal(value, of)
 
