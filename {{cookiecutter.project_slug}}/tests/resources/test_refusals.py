@@ -115,7 +115,10 @@ REFUSED: dict[str, tuple[Callable[[], Model], str]] = {
     "matrix": (column(ARRAY(sa.Integer, dimensions=2)), "Thing.*odd is a ARRAY"),
     "uuid as text": (column(sa.Uuid(as_uuid=False)), "Thing.*odd is a Uuid"),
     "time with a zone": (column(sa.Time(timezone=True)), "Thing.*odd is a Time"),
-    "hidden": (options(hidden=("name",)), "Thing.*name is hidden, NOT NULL and without a default"),
+    "hidden": (
+        thing(name=mapped_column(String, nullable=False), __resource__=Resource(hidden=("name",))),
+        "Thing.*name is hidden, NOT NULL and without a default",
+    ),
     "secret": (thing(token=mapped_column(String, nullable=False)), "Thing.*token is hidden, NOT NULL"),
     "key that is hidden": (options(hidden=("id",)), "Thing.*its key id is hidden"),
     "key that is not among the fields": (options(fields=("name", "data")), "Thing.*its key id is hidden"),

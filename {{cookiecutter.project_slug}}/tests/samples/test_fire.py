@@ -16,6 +16,7 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 from app.config import Settings
 from app.database import open_database
 from tests.people import People
+from tests.samples.oddities import Oddities
 from tests.samples.samples import SAMPLES
 
 
@@ -43,8 +44,8 @@ async def address(
 async def test_robustness_31_no_request_is_too_odd(address: tuple[FastAPI, str, str]) -> None:
     app, url, token = address
     generated = {operation.label for operation in app.state.runtime.operations if operation.entity.name in SERVED}
-    operations = schemathesis.openapi.from_dict(app.openapi()).get_all_operations()
-    found = [one.ok() for one in operations]  # type: ignore[union-attr]  # what cannot be read raises here
+    described: Any = schemathesis.openapi.from_dict(app.openapi())
+    found = [one.ok() for one in described.get_all_operations()]
 
     def send_all() -> None:
         for operation in found:
@@ -54,7 +55,11 @@ async def test_robustness_31_no_request_is_too_odd(address: tuple[FastAPI, str, 
     await asyncio.to_thread(send_all)
 
 
-SERVED = {name for base in SAMPLES.values() for name in (mapper.class_.__name__ for mapper in base.registry.mappers)}
+# The others of Pagila and Northwind have the same columns and relations again.
+SERVED = {
+    *("Film", "FilmActor", "Rental", "CustomerList", "Employee", "Customer", "OrderDetail", "Product"),
+    *(mapper.class_.__name__ for mapper in Oddities.registry.mappers),
+}
 
 
 def _send(operation: Any, url: str, token: str) -> None:
