@@ -4,10 +4,13 @@ from pathlib import Path
 
 import pytest
 from tools.scaffold import grammar, names
+from tools.scaffold.entity import Entity
 from tools.scaffold.existing import Existing, existing
 from tools.scaffold.grammar import Field, Refused, Spec, Type
 from tools.scaffold.migration import title
-from tools.scaffold.resolution import Entity, check, refuse_what_is_taken, resolve
+from tools.scaffold.resolution import resolve
+from tools.scaffold.rules import check
+from tools.scaffold.taken import refuse_what_is_taken
 
 
 @pytest.fixture(scope="module")

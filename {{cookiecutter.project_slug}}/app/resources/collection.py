@@ -28,8 +28,8 @@ from app.repositories.base import Model
 from app.resources import openapi
 from app.resources.catalog import Catalog, catalog_of, shown_by
 from app.resources.description import Entity
-from app.resources.schemas import read_schema
 from app.resources.queries import ListQuery, QueryError, QueryReader, Shape
+from app.resources.schemas import read_schema
 from app.resources.statements import Statements
 from app.resources.types import as_python, needs_python, text_of
 

@@ -11,13 +11,16 @@ from alembic.util import CommandError
 from app.config import ROOT, get_settings
 from tools.embedded_postgres import EmbeddedPostgresError, serving
 from tools.scaffold import grammar
+from tools.scaffold.entity import Entity
 from tools.scaffold.existing import existing
 from tools.scaffold.formatting import formatted, refuse_faults
 from tools.scaffold.grammar import Refused, Spec
 from tools.scaffold.migration import refuse_unfinished, write_migration
 from tools.scaffold.model import model_source
 from tools.scaffold.rehearsal import rehearse
-from tools.scaffold.resolution import Entity, check, refuse_what_is_taken, resolve
+from tools.scaffold.resolution import resolve
+from tools.scaffold.rules import check
+from tools.scaffold.taken import refuse_what_is_taken
 from tools.scaffold.tests import test_source
 
 

@@ -18,9 +18,9 @@ from sqlalchemy import Column, Enum, ForeignKeyConstraint
 
 from app.config import ROOT, get_settings
 from app.migrations import config
+from tools.scaffold.entity import Entity
 from tools.scaffold.formatting import formatted
 from tools.scaffold.grammar import Refused
-from tools.scaffold.resolution import Entity
 
 _MOST_IN_A_TITLE: Final = 3
 
@@ -46,7 +46,8 @@ def write_migration(entities: Sequence[Entity]) -> Path | None:
     if not isinstance(script, Script):
         return None
     path = Path(script.path)
-    path.write_text(formatted(path, _explained(path.read_text(encoding="utf-8"), entities)), encoding="utf-8")
+    whole = formatted(path, _explained(path.read_text(encoding="utf-8"), entities))
+    path.write_text(whole, encoding="utf-8", newline="\n")
     return path.relative_to(ROOT)
 
 

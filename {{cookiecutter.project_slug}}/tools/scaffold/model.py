@@ -8,8 +8,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from app.models.resource import snake
 from tools.scaffold import names
+from tools.scaffold.entity import Entity, Reference, enum_name
 from tools.scaffold.grammar import Field, Type
-from tools.scaffold.resolution import Entity, Reference, enum_name, length
+from tools.scaffold.rules import length
 
 TEMPLATES: Final = Environment(
     loader=FileSystemLoader(Path(__file__).parent),

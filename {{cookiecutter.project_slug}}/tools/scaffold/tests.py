@@ -4,9 +4,10 @@ from typing import Any, Final
 
 from app.models.resource import snake
 from tools.scaffold import names
+from tools.scaffold.entity import Entity
 from tools.scaffold.grammar import Field, Type
 from tools.scaffold.model import TEMPLATES
-from tools.scaffold.resolution import Entity, length
+from tools.scaffold.rules import length
 
 # One value, and another one, as JSON has them.
 _VALUES: Final[dict[str, tuple[Any, Any]]] = {
