@@ -119,7 +119,7 @@ def test_a_first_change_to_a_model_goes_as_the_readme_says(template: Path, proje
         assert done.returncode == 0, done.stdout
     done = run(project, *SOME_TESTS, cwd=changed, **settings)
     assert done.returncode == 0, done.stdout
-    assert (changed / "alembic" / "versions" / "0003_add_subtitle.py").exists()
+    assert (changed / "alembic" / "versions" / "0004_add_subtitle.py").exists()
 
 
 # Ways to import what lies above, or what the rules must not know: the text of a module, and where it is told to be.

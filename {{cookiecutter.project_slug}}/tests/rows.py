@@ -1,31 +1,30 @@
 """Rows of any model, made of what its columns ask for: factories for tests that are about all models alike."""
 
 import datetime as dt
+import itertools
 import uuid
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from faker import Faker
 from sqlalchemy import Column, inspect
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.models.base import Declarative
+from app.models.resource import snake
 from app.resources.catalog import catalog_of
 from app.resources.description import Entity, Field, Taken, Type
 
-fake = Faker()
+# No two examples are the same where it can be helped: a column may be unique.
+_counter = itertools.count(1)
+_DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
+_SHORT = 3
+_SMALL = 9
 
 _EXAMPLES: dict[str, Any] = {
     "boolean": True,
-    "smallint": 7,
-    "integer": 7,
-    "bigint": 7,
     "id": 7,
     "float": 7.5,
-    "date": "2026-02-03",
-    "time": "04:05:06",
-    "datetime": "2026-02-03T04:05:06Z",
-    "local-datetime": "2026-02-03T04:05:06",
     "interval": "P1D",
     "json": {"a": [1, None]},
 }
@@ -33,18 +32,36 @@ _EXAMPLES: dict[str, Any] = {
 
 def example(of: Type, word: str) -> Any:
     """A value for a field of this type, as JSON has it. What is text holds the word, as far as it fits."""
+    number = next(_counter)
     match of.kind:
         case "string":
-            return f"{word} {fake.unique.random_number(digits=6)}"[: of.length]
+            return _text(f"{word} {number}", number, of.length)
         case "enum":
             return of.choices[0]
-        case "uuid":
-            return str(uuid.uuid4())
         case "decimal":
-            return "1" if of.precision and of.precision > (of.scale or 0) else "0"
+            whole = (of.precision or _SMALL) - (of.scale or 0)
+            return str(number % 10 ** min(whole, _SMALL))
         case "array":
             return [example(of.item, word)] if of.item else []
-    return _EXAMPLES[of.kind]
+    return (_EXAMPLES | _countable(number))[of.kind]
+
+
+def _countable(number: int) -> dict[str, Any]:
+    moment = dt.datetime(2026, 2, 3, 4, tzinfo=dt.UTC) + dt.timedelta(days=number % 300, seconds=number % 30_000)
+    day, _, clock = f"{moment:%Y-%m-%dT%H:%M:%S}".partition("T")
+    moments = {"date": day, "time": clock, "datetime": f"{day}T{clock}Z", "local-datetime": f"{day}T{clock}"}
+    return moments | dict.fromkeys(("smallint", "integer", "bigint"), number % 2**15) | {"uuid": str(uuid.uuid4())}
+
+
+def _text(text: str, number: int, length: int | None) -> str:
+    """The text; where it is too long for the column, what fits of the number in as few characters as can be."""
+    if length is None or len(text) <= length:
+        return text
+    digits = ""
+    while number:
+        number, digit = divmod(number, len(_DIGITS))
+        digits = _DIGITS[digit] + digits
+    return f"{text[: max(length - _SHORT, 0)]}{digits.zfill(_SHORT)[-min(length, _SHORT) :]}"
 
 
 def body(model: type[Any], entity: Entity, word: str, ids: Mapping[str, int]) -> dict[str, Any]:
@@ -67,8 +84,10 @@ def _referred(model: type[Any], field: Field, ids: Mapping[str, int]) -> int | N
 
 
 def _parameter(column: Column[Any]) -> str:
-    """Of `articles.id`: `article_id`."""
-    return f"{column.table.name.removesuffix('s')}_{column.name}"
+    """Of `categories.id`: `category_id`."""
+    mappers = Declarative.registry.mappers
+    model = next((mapper.class_.__name__ for mapper in mappers if mapper.local_table is column.table), "")
+    return f"{snake(model)}_{column.name}"
 
 
 async def make_row(session: AsyncSession, model: type[Any], word: str, ids: Mapping[str, int], owner_id: int) -> Any:

@@ -139,8 +139,6 @@ def type_of(column: TypeEngine[Any]) -> Type | None:  # noqa: PLR0911  # one lin
             return Type("datetime" if column.timezone else "local-datetime")
         case sa.Time() if column.timezone:
             return None
-        case sa.Uuid() if not column.as_uuid:
-            return None
     return next((Type(kind) for sql_type, kind in _PLAIN.items() if isinstance(column, sql_type)), None)
 
 

@@ -83,7 +83,7 @@ class TestSeveral:
         assert made.headers["location"] == f"/order-details/{order['order_id']}/{product['product_id']}"
         again = await northwind.client.post(path, json=body)
         assert again.status_code == 409
-        assert again.json()["detail"] == "order_id, product_id is already taken"
+        assert again.json()["detail"] == "order_id and product_id are already taken"
         nowhere = f"/orders/{10**6}/order-details"
         assert (await northwind.client.get(nowhere)).status_code == 404
         assert (await northwind.client.post(nowhere, json=body)).json()["detail"] == "Order not found"
