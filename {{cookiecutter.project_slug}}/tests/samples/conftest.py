@@ -24,8 +24,18 @@ from tests.samples.samples import SAMPLES, Sample
 
 @pytest.fixture(scope="session")
 async def samples_template(template: str, settings: Settings, worker_id: str) -> Settings:
-    """Settings that name a database with the tables of all samples."""
-    own = settings.model_copy(update={"database_url": SecretStr(await clone(template, f"samples_{worker_id}"))})
+    """Settings that name a database with the tables of all samples, which stay empty."""
+    return await _with_tables(settings, await clone(template, f"samples_{worker_id}"))
+
+
+@pytest.fixture(scope="session")
+async def own_samples(template: str, settings: Settings, worker_id: str) -> Settings:
+    """The same for a database where commits are real."""
+    return await _with_tables(settings, await clone(template, f"own_samples_{worker_id}"))
+
+
+async def _with_tables(settings: Settings, dsn: str) -> Settings:
+    own = settings.model_copy(update={"database_url": SecretStr(dsn)})
     engine = create_engine(own)
     async with engine.begin() as connection:
         await connection.execute(text(f"CREATE SCHEMA {SCHEMA}"))

@@ -15,17 +15,18 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from app.config import Settings
 from app.database import open_database
+from app.main import create_app
+from app.models.base import Declarative
+from app.resources.catalog import catalog_of
 from tests.people import People
 from tests.samples.oddities import Oddities
 from tests.samples.samples import SAMPLES
 
 
 @pytest.fixture(params=SAMPLES)
-async def address(
-    request: pytest.FixtureRequest, served_samples: dict[str, FastAPI], samples_template: Settings
-) -> AsyncIterator[tuple[FastAPI, str, str]]:
+async def address(request: pytest.FixtureRequest, own_samples: Settings) -> AsyncIterator[tuple[FastAPI, str, str]]:
     """A running server of each sample, where commits are real, and the token of somebody."""
-    app = served_samples[request.param]
+    app = create_app(own_samples, catalog_of(Declarative, SAMPLES[request.param]))
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, proxy_headers=False))
     thread = threading.Thread(target=server.run)
     thread.start()
@@ -33,8 +34,8 @@ async def address(
         while not server.started:  # noqa: ASYNC110  # uvicorn offers no event to wait for
             await asyncio.sleep(0.01)
         port = server.servers[0].sockets[0].getsockname()[1]
-        async with open_database(samples_template) as database:
-            ada = await People(app, database, samples_template).join()
+        async with open_database(own_samples) as database:
+            ada = await People(app, database, own_samples).join()
         yield app, f"http://127.0.0.1:{port}", ada.client.headers["authorization"]
     finally:
         server.should_exit = True

@@ -1,6 +1,8 @@
 """Keys of every type in paths: rows are where `Location` says, and what is no key is told by its name."""
 
-from tests.samples.samples import Sample
+import httpx
+
+from tests.resources.samples import Sample
 
 ODD = (
     "a b",
@@ -125,3 +127,13 @@ class TestWhatIsNoKey:
         response = await oddities.client.post("/labels", json={"name": ""})
         assert response.status_code == 422
         assert ["body", "name"] in [error["loc"] for error in response.json()["errors"]]
+
+
+async def test_rows_are_found_behind_a_prefix(oddities: Sample) -> None:
+    """A proxy that serves the application below a path of its own says so as `root_path`."""
+    transport = httpx.ASGITransport(oddities.app, root_path="/api")
+    async with httpx.AsyncClient(
+        transport=transport, base_url="http://test", headers=oddities.client.headers
+    ) as client:
+        await client.post("/api/labels", json={"name": "a/b"})
+        assert (await client.get("/api/labels/a%2Fb/")).json() == {"name": "a/b", "note": None}
