@@ -24,7 +24,7 @@ class TestWhatIsSent:
             await for_each(
                 st.tuples(bodies(entity, neighbours), st.integers(0, 9)),
                 check,
-                examples=3 if len(sample.written) > 5 else 10,
+                examples=2 if len(sample.written) > 5 else 6,
             )
 
     async def hold(self, sample: Sample, entity: Entity, given: Json, body: Json, seed: int) -> None:

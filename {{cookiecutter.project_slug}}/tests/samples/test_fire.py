@@ -65,7 +65,7 @@ SERVED = {
 
 def _send(operation: Any, url: str, token: str) -> None:
     @examples(
-        max_examples=3, deadline=None, database=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck)
+        max_examples=2, deadline=None, database=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck)
     )
     @given(case=operation.as_strategy())
     def send(case: schemathesis.Case[Any]) -> None:
