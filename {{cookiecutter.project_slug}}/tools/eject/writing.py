@@ -38,7 +38,7 @@ class Writing:
         command = ["git", "status", "--porcelain", "--", *map(str, self.changed)]
         done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, encoding="utf-8")
         if self.changed and done.returncode == 0 and done.stdout:
-            edited = ", ".join(str(path) for path in self.changed if str(path) in done.stdout)
+            edited = ", ".join(path.as_posix() for path in self.changed if path.as_posix() in done.stdout)
             raise EjectError(f"There are changes that are not committed in {edited}: commit them first")
 
     def carry_out(self) -> None:
