@@ -266,7 +266,7 @@ async def test_pages_by_cursor_visit_each_row_once(serve: Serve, column: str) ->
 # What JSON has, and the column does not.
 REFUSED: dict[str, list[Any]] = {
     "boolean": [1, "true", "yes", [], {}],
-    "smallint": [2**15, -(2**15) - 1, 1.5, 1.0, "1", True],
+    "smallint": [2**15, -(2**15) - 1, 1.5, "1", True],
     "integer": [2**31, -(2**31) - 1, 10**30, "1"],
     "bigint": [2**63, -(2**63) - 1, "1"],
     "double": ["1", True, 10**400],

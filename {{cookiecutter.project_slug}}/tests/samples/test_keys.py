@@ -2,7 +2,7 @@
 
 import httpx
 
-from tests.resources.samples import Sample
+from tests.samples.samples import Sample
 
 ODD = (
     "a b",

@@ -109,7 +109,6 @@ class Verbs(Given):
                 "assert (await stranger.client.get(path_of(row))).status_code == 404",
             ]
             tests.append(case("a_strangers_row_is_not_there", stranger))
-        tests += self.refused("GET", "path_of(row)", self.entity.read)
         bad = "/%00" * len(self.entity.keys)
         refuses = [
             f"ada = {self.join}",
@@ -217,7 +216,6 @@ class Verbs(Given):
     def _guarded(self, method: str, done: int) -> Iterator[str]:
         """Who else may not."""
         body = ", json={}" if method == "patch" else ""
-        yield from self.refused(method.upper(), "path_of(row)", self.entity.write, body="{}" if body else "")
         asked = f"(await WHO.client.{method}(path_of(row){body})).status_code"
         if self.entity.scoped and self.entity.owner:
             cases = f"[(Role.member, 403), (Role.admin, {done})]"
@@ -235,7 +233,7 @@ class Verbs(Given):
             yield case("a_strangers_row_is_not_there", lines)
 
     def refused(self, method: str, path: str, access: Access, *, row: bool = True, body: str = "") -> Iterator[str]:
-        """Nobody, and those who are not enough."""
+        """Nobody, and those who are not enough. Of every route `tests/test_access.py` says so."""
         start = self.start(row=row) if "(" in path or "before" in body else [f"ada = {self.join}"]
         if access is Access.anyone:
             return
