@@ -4,14 +4,14 @@ import pytest
 
 from app import contract
 from app.resources.description import Type
-from app.resources.openapi import _fragment
+from app.resources.parameters import fragment
 from app.resources.types import sent, shown
 
 
 @pytest.mark.parametrize("family", [sent, shown])
 def test_a_column_that_may_be_null_refers_to_no_schema_of_pydantics(family: object) -> None:
     assert callable(family)
-    assert "$" not in str(_fragment(family(Type("json")) | None))
+    assert "$" not in str(fragment(family(Type("json")) | None))
 
 
 def test_the_greatest_key_is_not_rounded() -> None:

@@ -25,13 +25,14 @@ from app.database import Reader, UnitOfWork
 from app.errors import NotFound
 from app.models.resource import title_of
 from app.repositories.base import Model
-from app.resources import openapi
+from app.resources import parameters
 from app.resources.catalog import Catalog, catalog_of, shown_by
 from app.resources.description import Entity
 from app.resources.queries import ListQuery, QueryError, QueryReader, Shape
 from app.resources.schemas import read_schema
 from app.resources.statements import Statements
-from app.resources.types import as_python, needs_python, text_of
+from app.resources.types import as_python, needs_python
+from app.resources.values import text_of
 
 JSON = "application/json"
 
@@ -91,12 +92,12 @@ class Collection(Generic[Model]):
     @cached_property
     def list_parameters(self) -> dict[str, Any]:
         """The `openapi_extra` of a page."""
-        return {"parameters": openapi.list_parameters(self.entity, self._catalog)}
+        return {"parameters": parameters.list_parameters(self.entity, self._catalog)}
 
     @cached_property
     def item_parameters(self) -> dict[str, Any]:
         """The `openapi_extra` of a row."""
-        return {"parameters": openapi.item_parameters(self.entity, self._catalog)}
+        return {"parameters": parameters.item_parameters(self.entity, self._catalog)}
 
     @cached_property
     def _queries(self) -> QueryReader:

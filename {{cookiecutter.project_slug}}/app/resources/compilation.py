@@ -9,13 +9,14 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 from sqlalchemy import Column, FromClause, Identity, Table, inspect
-from sqlalchemy.orm import ColumnProperty, Mapper, RelationshipDirection, RelationshipProperty
+from sqlalchemy.orm import ColumnProperty, Mapper, RelationshipProperty
 from sqlalchemy.sql.elements import BooleanClauseList
-from sqlalchemy.sql.schema import ColumnDefault, Sequence
+from sqlalchemy.sql.schema import Sequence
 
 from app.models.base import Timestamped, WorkspaceScoped
 from app.models.resource import Access, Resource, owner_column, resource_of, snake, title_of
-from app.resources.description import Entity, Field, Key, Kind, Relation, Taken, Type
+from app.resources.description import Entity, Field, Key, Relation, Taken, Type
+from app.resources.mapping import autoincremented, has_default, has_python_type, is_linked, kind_of
 from app.resources.types import KINDS, needs_python, type_of
 
 # As a word of the name: `token_hash` is a secret, `hashtag` is none.
@@ -148,7 +149,7 @@ class _Compiler:
             return False
         if name == "workspace_id" and issubclass(self.model, WorkspaceScoped):
             return False
-        return column.type.python_type is not bytes if _has_python_type(column) else True
+        return column.type.python_type is not bytes if has_python_type(column) else True
 
     @cached_property
     def fields(self) -> tuple[Field, ...]:
@@ -200,12 +201,12 @@ class _Compiler:
             return True
         if isinstance(column.identity, Identity) or isinstance(column.default, Sequence):
             return True
-        return bool(column.primary_key) and (_has_default(column) or column is _autoincremented(column))
+        return bool(column.primary_key) and (has_default(column) or column is autoincremented(column))
 
     def _must_be_sent(self, name: str, column: Column[Any]) -> bool:
         if name == "workspace_id" and issubclass(self.model, WorkspaceScoped):
             return False
-        return not (self._is_made_by_server(name, column) or column.nullable or _has_default(column))
+        return not (self._is_made_by_server(name, column) or column.nullable or has_default(column))
 
     def _is_written(self) -> bool:
         return self.resource.routes and self.access[1] is not Access.nobody
@@ -219,7 +220,7 @@ class _Compiler:
             of = self._type(name, column)
             if of.kind in {"json", "array", "interval"}:
                 raise self._refuse(f"its key {name} is a {of.kind}, which does not fit into a path")
-            if of.kind == "bigint" and column is _autoincremented(column):
+            if of.kind == "bigint" and column is autoincremented(column):
                 of = Type("id")
             alone = len(names) == 1 and not name.startswith(f"{entity}_")
             keys.append(Key(field=name, parameter=f"{entity}_{name}" if alone else name, type=of))
@@ -296,11 +297,11 @@ class _Compiler:
                 continue
             yield Relation(
                 name=relation.key,
-                kind=_kind(relation),
+                kind=kind_of(relation),
                 target=shown.name,
                 nullable=any(column.nullable for column in relation.local_columns),
                 included=not any(needs_python(field.type) for field in shown.fields),
-                linked=_is_linked(relation),
+                linked=is_linked(relation),
             )
 
     def _may_show(self, target: "_Compiler", read: Access) -> bool:
@@ -332,44 +333,12 @@ def _names_of(sort: str) -> list[str]:
     return [part.removeprefix("-") for part in sort.split(",") if part]
 
 
-def _kind(relation: RelationshipProperty[Any]) -> Kind:
-    if relation.direction is RelationshipDirection.MANYTOONE:
-        return Kind.many_to_one
-    if relation.direction is RelationshipDirection.MANYTOMANY:
-        return Kind.many_to_many
-    return Kind.one_to_many if relation.uselist else Kind.one_to_one
-
-
-def _is_linked(relation: RelationshipProperty[Any]) -> bool:
-    """Whether a row of the association needs nothing but the keys of both."""
-    if relation.viewonly or not isinstance(relation.secondary, Table):
-        return False
-    given = {there for _, there in [*relation.synchronize_pairs, *(relation.secondary_synchronize_pairs or ())]}
-    return all(column in given or column.nullable or _has_default(column) for column in relation.secondary.columns)
+def _first_paragraph(model: type[Any]) -> str:
+    written = vars(model).get("__doc__") or ""
+    return " ".join(written.strip().split("\n\n")[0].split())
 
 
 def _table_name(table: FromClause) -> str:
     if not isinstance(table, Table):
         raise ResourceError(f"{table} cannot be served: it is no table and no view, but a statement")
     return str(table.name)
-
-
-def _has_default(column: Column[Any]) -> bool:
-    return column.server_default is not None or isinstance(column.default, ColumnDefault)
-
-
-def _autoincremented(column: Column[Any]) -> Column[Any] | None:
-    return column.table.autoincrement_column if isinstance(column.table, Table) else None
-
-
-def _has_python_type(column: Column[Any]) -> bool:
-    try:
-        column.type.python_type  # noqa: B018  # asking is the question
-    except NotImplementedError:
-        return False
-    return True
-
-
-def _first_paragraph(model: type[Any]) -> str:
-    written = vars(model).get("__doc__") or ""
-    return " ".join(written.strip().split("\n\n")[0].split())

@@ -16,10 +16,10 @@ from app.resources.access import Reading, Writing, reading, writing
 from app.resources.catalog import Catalog
 from app.resources.collection import Collection
 from app.resources.description import Entity, Key
+from app.resources.json_rows import joined
 from app.resources.operations import Operation, target_keys
 from app.resources.schemas import create_schema, update_schema
-from app.resources.statements import joined
-from app.resources.types import held, told, value_of
+from app.resources.values import held, told, value_of
 from app.schemas.base import Input, OneOrMany, Patch, as_list
 from app.services.resource import ResourceService
 

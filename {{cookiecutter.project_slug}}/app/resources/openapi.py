@@ -5,20 +5,16 @@ It says what FastAPI would say of the same endpoints written by hand, which is w
 
 from collections.abc import Iterator
 from copy import deepcopy
-from functools import cache
 from typing import Any, Final
-
-from pydantic import JsonValue, TypeAdapter
 
 from app import errors, headers
 from app.models.resource import Access
 from app.resources.catalog import Catalog
 from app.resources.description import Entity, Field, Key, Kind, Taken
 from app.resources.operations import Does, Operation, target_keys
-from app.resources.queries import DEFAULT_LIMIT, INCLUDE_DEPTH, MAX_LIMIT, MAX_VALUES
-from app.resources.types import asked, listed, operators, sent, shown
-from app.schemas.base import MOST_AT_ONCE, TEXT_PATTERN, document_text
-from app.schemas.page import MAX_OFFSET
+from app.resources.parameters import CONDITIONS, conditions, fragment, item_parameters, list_parameters, ref
+from app.resources.types import asked, sent, shown
+from app.schemas.base import MOST_AT_ONCE, document_text
 
 Json = dict[str, Any]
 
@@ -82,98 +78,6 @@ def describe(operation: Operation, security: list[Json], catalog: Catalog) -> Js
 # ------------------------------------------------------------------------------------------------------- parameters
 
 
-@cache
-def list_parameters(entity: Entity, catalog: Catalog) -> list[Json]:
-    """What a list understands: for the `openapi_extra` of a route by hand, too."""
-    parameters = [
-        _query(
-            "limit",
-            {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT},
-            "How many at most",
-        ),
-        _query("skip", {"type": "integer", "minimum": 0, "maximum": MAX_OFFSET}, "How many to pass over"),
-        _query("cursor", {"type": "string"}, "Where to go on: given by the `next` link, however deep it is"),
-        _sort_parameter(entity),
-        _query(
-            "count", {"type": "string", "enum": ["exact", "estimated"]}, "Say in `X-Total-Count` how many there are"
-        ),
-    ]
-    if searched := [field.name for field in entity.fields if field.searchable]:
-        parameters.append(
-            _query(
-                "q",
-                {"type": "string", "pattern": TEXT_PATTERN},
-                f"Text to find in {' or '.join(searched)}, in any case",
-            )
-        )
-    parameters += item_parameters(entity, catalog)
-    filtered = [field for field in entity.fields if field.filterable]
-    taken = {parameter["name"] for parameter in parameters}  # a field called `count` is asked for by `count__in`
-    parameters += [
-        _query(field.name, _fragment(asked(field.type)), "")
-        for field in filtered
-        if field.type.kind != "array" and field.name not in taken
-    ]
-    if conditions(entity):
-        name = "conditions" if "filter" in entity.by_name else "filter"  # of no meaning in the query itself
-        filters = {"name": name, "in": "query", "required": False, "style": "form", "explode": True}
-        # The example keeps /docs from proposing to try all of them at once.
-        parameters.append(filters | {"example": {}} | {"schema": _ref(entity, "Filter"), "description": _CONDITIONS})
-    return parameters
-
-
-@cache
-def item_parameters(entity: Entity, catalog: Catalog) -> list[Json]:
-    """What a single row understands."""
-    names = "|".join(field.name for field in entity.fields)
-    parameters = [
-        _query("fields", {"type": "string", "pattern": f"^({names})(,({names}))*$"}, "Only these, comma-separated")
-    ]
-    if included := list(_include_paths(entity, catalog, INCLUDE_DEPTH)):
-        one = f"({'|'.join(path.replace('.', '[.]') for path in included)})"
-        schema = {"type": "string", "pattern": f"^{one}(,{one})*$"}
-        parameters.append(_query("include", schema, "Rows that it leads to, comma-separated, sent along"))
-    return parameters
-
-
-def _include_paths(entity: Entity, catalog: Catalog, depth: int) -> Iterator[str]:
-    for relation in entity.relations if depth else ():
-        if relation.included:
-            yield relation.name
-            below = _include_paths(catalog.target(entity, relation.name), catalog, depth - 1)
-            yield from (f"{relation.name}.{path}" for path in below)
-
-
-def _sort_parameter(entity: Entity) -> Json:
-    names = [field.name for field in entity.fields if field.sortable]
-    one = f"-?({'|'.join(names)})"
-    schema = {"type": "string", "pattern": f"^{one}(,{one})*$", "default": entity.sort}
-    return _query("sort", schema, "Comma-separated, `-` in front for descending")
-
-
-_CONDITIONS: Final = "More conditions, each a parameter of its own: `?created_at__gte=…`"
-
-
-def conditions(entity: Entity) -> Json:
-    """What a list may be filtered by beside equality, as a schema by each name."""
-    return {name: schema for field in entity.fields if field.filterable for name, schema in _conditions(field)}
-
-
-def _conditions(field: Field) -> Iterator[tuple[str, Json]]:
-    for operator in operators(field.type, nullable=field.nullable):
-        if operator == "isnull":
-            yield f"{field.name}__{operator}", {"type": "boolean"}
-        elif operator in {"in", "nin"}:
-            yield f"{field.name}__{operator}", listed(field.type, MAX_VALUES)
-        else:
-            yield f"{field.name}__{operator}", _fragment(asked(field.type))
-
-
-def _query(name: str, schema: Json, description: str) -> Json:
-    said = {"description": description} if description else {}  # in both places, because each has its readers
-    return {"name": name, "in": "query", "required": False, "schema": schema | said, **said}
-
-
 def _path_parameters(operation: Operation, catalog: Catalog) -> Iterator[Json]:
     entity = operation.entity
     if entity.parent and operation.does in {"list", "create"}:
@@ -185,7 +89,7 @@ def _path_parameters(operation: Operation, catalog: Catalog) -> Iterator[Json]:
 
 
 def _path_parameter(key: Key) -> Json:
-    return {"name": key.parameter, "in": "path", "required": True, "schema": _fragment(asked(key.type))}
+    return {"name": key.parameter, "in": "path", "required": True, "schema": fragment(asked(key.type))}
 
 
 _NAMED: Final = "Names this request, for a day: sent again under the same name it is answered and not done again"
@@ -217,15 +121,15 @@ def _header_parameters(operation: Operation) -> list[Json]:
 
 def _body(operation: Operation) -> Json:
     if operation.does == "update":
-        return _ref(operation.entity, "Update")
-    one = _ref(operation.entity, "Create")
+        return ref(operation.entity, "Update")
+    one = ref(operation.entity, "Create")
     return {"anyOf": [one, {"type": "array", "items": one, "minItems": 1, "maxItems": MOST_AT_ONCE}]}
 
 
 def _success(operation: Operation) -> Json:
     shown_entity = operation.target or operation.entity
-    whole = _ref(shown_entity, "Read")
-    either = {"anyOf": [whole, _ref(shown_entity, "Part")]}
+    whole = ref(shown_entity, "Read")
+    either = {"anyOf": [whole, ref(shown_entity, "Part")]}
     version = ("ETag",) if shown_entity.versioned else ()
     match operation.does:
         case "list" | "list_related":
@@ -254,14 +158,14 @@ def schemas(entity: Entity, catalog: Catalog) -> Json:
     part = deepcopy(read)
     for relation in entity.relations:
         if relation.included:
-            target = _ref(catalog.target(entity, relation.name), "Read")
+            target = ref(catalog.target(entity, relation.name), "Read")
             one = {"anyOf": [target, {"type": "null"}]}
             either = one if relation.nullable or relation.kind is Kind.one_to_one else target
             part[relation.name] = {"type": "array", "items": target} if relation.kind.many else either
     return {
         f"{entity.name}Filter": {
             "type": "object",
-            "description": _CONDITIONS,
+            "description": CONDITIONS,
             "properties": conditions(entity),
             "additionalProperties": False,
         },
@@ -269,7 +173,6 @@ def schemas(entity: Entity, catalog: Catalog) -> Json:
         f"{entity.name}Update": _input([field for field in entity.fields if field.updated], []),
         f"{entity.name}Read": {"type": "object", "properties": read, "required": list(read)},
         f"{entity.name}Part": {"type": "object", "properties": part},
-        "JsonValue": {},
     }
 
 
@@ -281,18 +184,4 @@ def _input(fields: list[Field], required: list[str]) -> Json:
 
 
 def _nullable(annotation: Any, field: Field) -> Json:
-    return _fragment(annotation | None) if field.nullable else _fragment(annotation)
-
-
-def _ref(entity: Entity, family: str) -> Json:
-    return {"$ref": f"#/components/schemas/{entity.name}{family}"}
-
-
-@cache
-def _fragment(annotation: Any) -> Json:
-    """The schema of a type, as FastAPI has it: for JSON, which may be anything, it has a name."""
-    if annotation is JsonValue:
-        return {"$ref": "#/components/schemas/JsonValue"}
-    schema = TypeAdapter(annotation).json_schema(ref_template="#/components/schemas/{model}")
-    schema.pop("$defs", None)
-    return schema
+    return fragment(annotation | None) if field.nullable else fragment(annotation)

@@ -8,7 +8,8 @@ from typing import Any, Final
 
 from app.resources.catalog import Catalog
 from app.resources.description import Entity, Field
-from app.resources.types import operators, text_of, told, value_of
+from app.resources.types import operators
+from app.resources.values import text_of, told, value_of
 from app.schemas.page import MAX_OFFSET
 
 DEFAULT_LIMIT: Final = 25

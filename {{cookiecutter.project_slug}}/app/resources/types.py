@@ -6,7 +6,6 @@ starts.
 
 import datetime as dt
 import enum
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
@@ -15,22 +14,17 @@ from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
 import sqlalchemy as sa
-from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
+from pydantic import BeforeValidator, Field
 from sqlalchemy.types import TypeEngine
 
 from app.resources.description import Type
+from app.resources.sql_values import Expression, as_it_is, clock, day, finite, moment, unpadded, utc
 from app.schemas import types
 from app.schemas.base import TEXT_PATTERN
 
 EQUAL: Final = ("ne", "in", "nin")
 ORDER: Final = ("gt", "gte", "lt", "lte")
 TEXT: Final = ("contains", "icontains", "startswith", "endswith")
-
-Expression = sa.ColumnElement[Any]
-
-
-def _as_it_is(column: Expression) -> Expression:
-    return column
 
 
 @dataclass(frozen=True)
@@ -43,55 +37,7 @@ class Kind:
     operators: tuple[str, ...] = ()
     sorts: bool = True
     # The expression that `row_to_json` writes as Pydantic would; None where only Python can.
-    as_json: Callable[[Expression], Expression] | None = _as_it_is
-
-
-def _unpadded(column: Expression) -> Expression:
-    """A CHAR(5) that holds two characters has three blanks at its end, which it does not count."""
-    return column.cast(sa.Text) if isinstance(column.type, sa.CHAR) else column
-
-
-def _literal(text: str) -> Expression:
-    """Part of the statement, not of its parameters."""
-    return sa.literal_column(f"'{text}'")
-
-
-def _utc(column: Expression) -> Expression:
-    return _moment(sa.func.timezone(_literal("UTC"), column), "Z")
-
-
-def _moment(column: Expression, zone: str = "") -> Expression:
-    """As Pydantic writes it: six digits of a second, or none."""
-    written = sa.func.to_char(column, _literal('YYYY-MM-DD"T"HH24:MI:SS.US'))
-    short = sa.func.replace(written, _literal(".000000"), _literal(""))
-    return _bounded(column, short, "0001-01-01T00:00:00", "9999-12-31T23:59:59.999999").concat(_literal(zone))
-
-
-def _day(column: Expression) -> Expression:
-    return _bounded(column, column, "0001-01-01", "9999-12-31")
-
-
-def _bounded(column: Expression, finite: Expression, first: str, last: str) -> Expression:
-    """The driver stores the first and the last that Python knows as infinity, and reads it as these."""
-    return sa.case(
-        (sa.func.isfinite(column), finite),
-        (column == _literal("infinity"), _literal(last)),
-        (column == _literal("-infinity"), _literal(first)),
-    )
-
-
-def _clock(column: Expression) -> Expression:
-    written = sa.func.to_char(column.cast(sa.Interval), _literal("HH24:MI:SS.US"))
-    return sa.func.replace(written, _literal(".000000"), _literal(""))
-
-
-def _finite(column: Expression) -> Expression:
-    """JSON has no words for infinity and what is no number: null, as Pydantic says."""
-    number = column.cast(sa.Double)
-    return sa.case(
-        (number.cast(sa.Text).in_([_literal(word) for word in ("NaN", "Infinity", "-Infinity")]), sa.null()),
-        else_=number,
-    )
+    as_json: Callable[[Expression], Expression] | None = as_it_is
 
 
 def _integers(bits: int) -> Any:
@@ -99,22 +45,22 @@ def _integers(bits: int) -> Any:
 
 
 _asked_text: Final = Annotated[str, Field(json_schema_extra={"pattern": TEXT_PATTERN})]
-_text: Final = Kind(sent=str, shown=str, asked=_asked_text, operators=(*EQUAL, *ORDER, *TEXT), as_json=_unpadded)
+_text: Final = Kind(sent=str, shown=str, asked=_asked_text, operators=(*EQUAL, *ORDER, *TEXT), as_json=unpadded)
 KINDS: Final[dict[str, Kind]] = {
     "boolean": Kind(types.Bool, bool, bool, ("ne",)),
     "smallint": Kind(types.SmallInt, int, _integers(16), (*EQUAL, *ORDER)),
     "integer": Kind(types.Int, int, _integers(32), (*EQUAL, *ORDER)),
     "bigint": Kind(types.BigInt, int, _integers(64), (*EQUAL, *ORDER)),
     "id": Kind(int, int, Annotated[int, Field(ge=1, le=2**63 - 1)]),  # a bigint that the server counts up
-    "float": Kind(types.Float, float, Annotated[float, Field(allow_inf_nan=False)], (*EQUAL, *ORDER), as_json=_finite),
+    "float": Kind(types.Float, float, Annotated[float, Field(allow_inf_nan=False)], (*EQUAL, *ORDER), as_json=finite),
     "decimal": Kind(Decimal, types.Number, Decimal, (*EQUAL, *ORDER), as_json=lambda column: column.cast(sa.Text)),
     "string": _text,
     "enum": Kind(str, str, str, EQUAL, as_json=lambda column: column.cast(sa.Text)),
     "uuid": Kind(UUID, UUID, UUID, EQUAL),
-    "date": Kind(types.Date, dt.date, types.Date, (*EQUAL, *ORDER), as_json=_day),
-    "time": Kind(types.Time, types.Clock, types.Time, (*EQUAL, *ORDER), as_json=_clock),
-    "datetime": Kind(types.Moment, types.Instant, types.Moment, (*EQUAL, *ORDER), as_json=_utc),
-    "local-datetime": Kind(types.LocalMoment, types.LocalInstant, types.LocalMoment, (*EQUAL, *ORDER), as_json=_moment),
+    "date": Kind(types.Date, dt.date, types.Date, (*EQUAL, *ORDER), as_json=day),
+    "time": Kind(types.Time, types.Clock, types.Time, (*EQUAL, *ORDER), as_json=clock),
+    "datetime": Kind(types.Moment, types.Instant, types.Moment, (*EQUAL, *ORDER), as_json=utc),
+    "local-datetime": Kind(types.LocalMoment, types.LocalInstant, types.LocalMoment, (*EQUAL, *ORDER), as_json=moment),
     "interval": Kind(types.Duration, types.Duration, types.Duration, (*EQUAL, *ORDER), as_json=None),
     "json": Kind(types.Json, types.Json, None, (), sorts=False),
     "array": Kind(None, None, None, ("contains",), sorts=False),
@@ -173,7 +119,7 @@ def sent(of: Type) -> Any:
     return KINDS[of.kind].sent
 
 
-def _word(choices: tuple[str, ...], value: Any) -> Any:
+def word(choices: tuple[str, ...], value: Any) -> Any:
     """What is stored of an enum's member: by SQLAlchemy its name, unless the column says `values_callable`."""
     if not isinstance(value, enum.Enum):
         return value
@@ -185,7 +131,7 @@ def shown(of: Type) -> Any:
     """The annotation of a field that a client receives."""
     match of.kind:
         case "enum":
-            return Annotated[Literal[*of.choices], BeforeValidator(partial(_word, of.choices))]
+            return Annotated[Literal[*of.choices], BeforeValidator(partial(word, of.choices))]
         case "array":
             return list[shown(of.item) | None]  # type: ignore[misc]  # no constraint keeps null out of an array
     return KINDS[of.kind].shown
@@ -204,68 +150,6 @@ def asked(of: Type) -> Any:
     return KINDS[of.kind].asked
 
 
-@cache
-def reader_of(of: Type) -> TypeAdapter[Any]:
-    """What makes a value of the text in a query, or raises Pydantic's `ValidationError`."""
-    return TypeAdapter(asked(of))
-
-
-_DAY: Final = r"[12]\d{3}-(0[1-9]|1[0-2])-(0[1-9]|1\d|2[0-8])"
-_CLOCK: Final = r"([01]\d|2[0-3]):[0-5]\d:[0-5]\d"
-_IN_A_LIST: Final = {
-    "boolean": "(true|false)",
-    "smallint": r"-?\d{1,4}",
-    "integer": r"-?\d{1,9}",
-    "bigint": r"-?\d{1,18}",
-    "float": r"-?\d{1,15}(\.\d{1,15})?",
-    "string": r"[^,\x00]*",
-    "uuid": "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}",
-    "date": _DAY,
-    "time": _CLOCK,
-    "datetime": f"{_DAY}T{_CLOCK}Z",
-    "local-datetime": f"{_DAY}T{_CLOCK}",
-    "interval": r"P\d{1,5}D",
-}
-
-
-def listed(of: Type, most: int) -> dict[str, Any]:
-    """The schema of as many values, with commas between them."""
-    one = _IN_A_LIST.get(of.kind, "")
-    if of.kind == "enum":
-        one = f"({'|'.join(map(re.escape, of.choices))})"
-    elif of.kind == "decimal":
-        one = sent(of).__metadata__[0].pattern[1:-1]
-    return {"type": "string", "pattern": f"^{one}(,{one}){{0,{most - 1}}}$", "description": "Comma-separated"}
-
-
-def value_of(of: Type, text: str) -> Any:
-    """The value that stands as this text in a query or a path. Raises `ValueError`."""
-    if "\0" in text:
-        raise ValueError("must not contain NUL characters")
-    return reader_of(of).validate_python(text)
-
-
-def text_of(of: Type, value: Any) -> str:
-    """The text that `value_of` reads as this value."""
-    match of.kind:
-        case "decimal":
-            return format(value, "f")
-        case "enum":
-            return str(_word(of.choices, value))
-        case "uuid":
-            return str(value)
-        case "datetime":
-            value = types.with_zone(value)
-    return str(reader_of(of).dump_python(value, mode="json"))
-
-
-def told(error: ValueError) -> str:
-    """What is wrong with a value, as a client is told."""
-    if isinstance(error, ValidationError):
-        return str(error.errors(include_url=False)[0]["msg"]).removeprefix("Value error, ")
-    return str(error)
-
-
 def operators(of: Type, *, nullable: bool) -> tuple[str, ...]:
     """What a list may be filtered by, beside equality."""
     return (*KINDS[of.kind].operators, *(("isnull",) if nullable else ()))
@@ -278,7 +162,7 @@ def needs_python(of: Type) -> bool:
 
 def as_json(of: Type, column: Expression) -> Expression:
     """The column as `row_to_json` writes it the way Pydantic would."""
-    if of.item is not None and KINDS[of.item.kind].as_json is not _as_it_is:
+    if of.item is not None and KINDS[of.item.kind].as_json is not as_it_is:
         element = sa.func.unnest(column).column_valued("element")
         listed = sa.select(sa.func.json_agg(as_json(of.item, element))).scalar_subquery()
         empty: sa.ColumnClause[Any] = sa.literal_column("'[]'::json")
@@ -286,23 +170,6 @@ def as_json(of: Type, column: Expression) -> Expression:
     convert = KINDS[of.kind].as_json
     assert convert is not None  # `needs_python` was asked  # noqa: S101
     return convert(column)
-
-
-def held(column: TypeEngine[Any], value: Any) -> Any:
-    """A value that was sent as a row of the model has it once it is read: a member of an enum, a CHAR with its blanks.
-
-    SQLAlchemy knows the rows of an INSERT again by their keys, and rules by hand compare with what they find.
-    """
-    if value is None:
-        return None
-    match column:
-        case sa.Enum(enum_class=kinds) if kinds is not None:
-            return dict(zip(column.enums, kinds, strict=True))[value]
-        case sa.ARRAY():
-            return [held(column.item_type, one) for one in value]
-        case sa.CHAR(length=length) if length:
-            return value.ljust(length)
-    return value
 
 
 def as_python(of: Type, column: Expression) -> Expression:
@@ -315,7 +182,7 @@ def as_python(of: Type, column: Expression) -> Expression:
         case "array" if of.item and of.item.kind == "enum":
             return column.cast(sa.ARRAY(sa.Text))
         case "string":
-            return _unpadded(column)
+            return unpadded(column)
         case "float":
             return column.cast(sa.Text).cast(sa.Double)
     return column

@@ -6,7 +6,7 @@ from typing import Any, Final
 from pydantic import TypeAdapter, ValidationError
 
 from app.models.resource import snake
-from app.resources import types
+from app.resources import types, values
 from app.resources.compilation import SECRET
 from app.resources.description import Type as Served
 from tools.scaffold import names
@@ -89,9 +89,9 @@ def _check_default(where: str, field: Field) -> None:
         elif of.kind in {"str", "text", "decimal", "enum"}:
             TypeAdapter(types.sent(served(of))).validate_python(text)
         else:
-            types.value_of(served(of), text)
+            values.value_of(served(of), text)
     except (ValidationError, ValueError) as error:
-        raise Refused(f"{where}: {text!r} is no default for it: {types.told(error)}") from error
+        raise Refused(f"{where}: {text!r} is no default for it: {values.told(error)}") from error
     if not text.isprintable() or set(text) & set("'\\%"):  # which Alembic takes for its own
         raise Refused(f"{where}: {text!r} is no default for it: give it in the model and the migration, by hand")
 

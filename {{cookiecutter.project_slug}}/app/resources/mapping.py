@@ -1,0 +1,41 @@
+"""What SQLAlchemy knows of columns and relationships, asked in the words of the description."""
+
+from typing import Any
+
+from sqlalchemy import Column, Table
+from sqlalchemy.orm import RelationshipDirection, RelationshipProperty
+from sqlalchemy.sql.schema import ColumnDefault
+
+from app.resources.description import Kind
+
+
+def kind_of(relation: RelationshipProperty[Any]) -> Kind:
+    if relation.direction is RelationshipDirection.MANYTOONE:
+        return Kind.many_to_one
+    if relation.direction is RelationshipDirection.MANYTOMANY:
+        return Kind.many_to_many
+    return Kind.one_to_many if relation.uselist else Kind.one_to_one
+
+
+def is_linked(relation: RelationshipProperty[Any]) -> bool:
+    """Whether a row of the association needs nothing but the keys of both."""
+    if relation.viewonly or not isinstance(relation.secondary, Table):
+        return False
+    given = {there for _, there in [*relation.synchronize_pairs, *(relation.secondary_synchronize_pairs or ())]}
+    return all(column in given or column.nullable or has_default(column) for column in relation.secondary.columns)
+
+
+def has_default(column: Column[Any]) -> bool:
+    return column.server_default is not None or isinstance(column.default, ColumnDefault)
+
+
+def autoincremented(column: Column[Any]) -> Column[Any] | None:
+    return column.table.autoincrement_column if isinstance(column.table, Table) else None
+
+
+def has_python_type(column: Column[Any]) -> bool:
+    try:
+        column.type.python_type  # noqa: B018  # asking is the question
+    except NotImplementedError:
+        return False
+    return True
