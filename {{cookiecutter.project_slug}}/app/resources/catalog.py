@@ -1,6 +1,6 @@
 """Every model that is served, or shown by others, with its description."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cache, cached_property, partial
 from typing import Any
 
@@ -46,7 +46,16 @@ class Catalog:
 
     def target(self, entity: Entity, relation: str) -> Entity:
         """What a relation leads to. Raises `KeyError`."""
-        return self.entities[entity.relation(relation).target]
+        return self.shown(self.entities[entity.relation(relation).target])
+
+    def shown(self, entity: Entity) -> Entity:
+        """The entity as it is shown: without what a schema by hand leaves out, but for what its lists are sorted by."""
+        return narrowed(entity, self.read_schema(entity))
+
+    def names_shown(self, entity: Entity) -> tuple[str, ...]:
+        """What neighbours include of a row."""
+        known = self.read_schema(entity).model_fields
+        return tuple(field.name for field in entity.fields if field.name in known)
 
     def read_schema(self, entity: Entity) -> type[BaseModel]:
         """What a client receives of a row: the schema of that name that somebody has written, or a generated one."""
@@ -66,6 +75,14 @@ class Catalog:
             targets = {one.name: self.described(self.entities[one.target]) for one in entity.relations}
             self._parts[entity.name] = schemas.part_schema(entity, targets)
         return self._parts[entity.name]
+
+
+def narrowed(entity: Entity, schema: type[BaseModel]) -> Entity:
+    """The entity with the fields that the schema has: what it leaves out cannot be asked for either."""
+    if entity.by_name.keys() <= schema.model_fields.keys():
+        return entity
+    shown = schema.model_fields.keys() | entity.ordering
+    return replace(entity, fields=tuple(field for field in entity.fields if field.name in shown))
 
 
 _by_hand: dict[type[Any], list[type[BaseModel]]] = {}

@@ -9,7 +9,6 @@ async def list_articles(request: Request, reader: Reads) -> Response:
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import cached_property
 from typing import Any, Generic
 from urllib.parse import quote
@@ -17,7 +16,6 @@ from urllib.parse import quote
 from fastapi import Request, Response, status
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
-from pydantic.fields import FieldInfo
 from sqlalchemy import Row, Select, and_, case, literal, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -26,10 +24,10 @@ from app.errors import NotFound
 from app.models.resource import title_of
 from app.repositories.base import Model
 from app.resources import parameters
-from app.resources.catalog import Catalog, catalog_of, shown_by
+from app.resources.catalog import Catalog, catalog_of, narrowed, shown_by
 from app.resources.description import Entity
 from app.resources.queries import ListQuery, QueryError, QueryReader, Shape
-from app.resources.schemas import read_schema
+from app.resources.schemas import is_plain
 from app.resources.statements import Statements
 from app.resources.types import as_python, needs_python
 from app.resources.values import text_of
@@ -58,12 +56,9 @@ class Collection(Generic[Model]):
 
     @cached_property
     def entity(self) -> Entity:
-        """What the model is to others, without what a schema by hand leaves out: that cannot be asked for either."""
+        """What the model is to clients of these rows."""
         entity = self._catalog.entity_of(self.model)
-        if self._schema_by_hand is None:
-            return entity
-        shown = self._schema_by_hand.model_fields.keys() | entity.ordering
-        return replace(entity, fields=tuple(field for field in entity.fields if field.name in shown))
+        return narrowed(entity, self._schema_by_hand) if self._schema_by_hand else self._catalog.shown(entity)
 
     @cached_property
     def schema(self) -> type[BaseModel]:
@@ -109,7 +104,7 @@ class Collection(Generic[Model]):
 
     @cached_property
     def _only_python(self) -> bool:
-        if self._schema_by_hand is not None and not _is_plain(self._schema_by_hand, self.entity):
+        if self._schema_by_hand is not None and not is_plain(self._schema_by_hand, self.entity):
             return True
         return any(needs_python(field.type) for field in self.entity.fields)
 
@@ -237,21 +232,6 @@ class Collection(Generic[Model]):
 async def _find(reader: Reader, row: Select[Any]) -> None:
     if not await reader.rows(row.with_only_columns(literal(1), maintain_column_froms=True)):
         raise NotFound(title_of(row.column_descriptions[0]["entity"]))
-
-
-def _is_plain(schema: type[BaseModel], entity: Entity) -> bool:
-    """Whether the schema shows these columns as they are, so that PostgreSQL can write it."""
-    said = schema.__pydantic_decorators__
-    changed = (said.field_serializers, said.model_serializers, said.computed_fields)
-    checked = (said.field_validators, said.model_validators, said.validators, said.root_validators)
-    if schema.model_fields.keys() != entity.by_name.keys() or any((*changed, *checked)):
-        return False
-    generated = read_schema(entity).model_fields
-    return all(_says(field) == _says(generated[name]) for name, field in schema.model_fields.items())
-
-
-def _says(field: FieldInfo) -> tuple[object, ...]:
-    return (field.annotation, field.metadata, field.alias, field.serialization_alias, field.exclude)
 
 
 def _etag(row: Row[Any]) -> str | None:

@@ -42,6 +42,19 @@ def errors_of(operation: Operation) -> tuple[type[errors.Error], ...]:
     return tuple(sorted(raised, key=lambda error: error.status))
 
 
+def headers_of(operation: Operation) -> tuple[int, tuple[str, ...]]:
+    """The status of success, and the headers that come with it."""
+    version = ("ETag",) if (operation.target or operation.entity).versioned else ()
+    match operation.does:
+        case "list" | "list_related":
+            return 200, ("Link", "X-Total-Count")
+        case "read" | "read_related" | "update":
+            return 200, version
+        case "create":
+            return 201, (*version, "Location")
+    return 204, ()
+
+
 def describe(operation: Operation, security: list[Json], catalog: Catalog) -> Json:
     """The operation, as it stands under its path and method."""
     described: Json = {
@@ -127,25 +140,29 @@ def _body(operation: Operation) -> Json:
 
 
 def _success(operation: Operation) -> Json:
-    shown_entity = operation.target or operation.entity
-    whole = ref(shown_entity, "Read")
-    either = {"anyOf": [whole, ref(shown_entity, "Part")]}
-    version = ("ETag",) if shown_entity.versioned else ()
+    status, announced = headers_of(operation)
+    answer: Json = {"description": "Successful Response"}
+    if schema := _shown(operation):
+        answer["content"] = {"application/json": {"schema": schema}}
+    if announced:
+        answer["headers"] = headers.described(*announced)
+    return {str(status): answer}
+
+
+def _shown(operation: Operation) -> Json | None:
+    entity = operation.target or operation.entity
+    whole = ref(entity, "Read")
+    either = {"anyOf": [whole, ref(entity, "Part")]}
     match operation.does:
         case "list" | "list_related":
-            return _answer("200", {"type": "array", "items": either}, "Link", "X-Total-Count")
+            return {"type": "array", "items": either}
         case "read" | "read_related":
-            return _answer("200", either, *version)
+            return either
         case "create":
-            return _answer("201", {"anyOf": [whole, {"type": "array", "items": whole}]}, *version, "Location")
+            return {"anyOf": [whole, {"type": "array", "items": whole}]}
         case "update":
-            return _answer("200", whole, *version)
-    return {"204": {"description": "Successful Response"}}
-
-
-def _answer(status: str, schema: Json, *announced: str) -> Json:
-    answer: Json = {"description": "Successful Response", "content": {"application/json": {"schema": schema}}}
-    return {status: answer | ({"headers": headers.described(*announced)} if announced else {})}
+            return whole
+    return None
 
 
 # ---------------------------------------------------------------------------------------------------------- schemas

@@ -192,7 +192,7 @@ class QueryReader:
             if name not in included:
                 raise ValueError(f"{entity.name} has no {name!r} to include, only {', '.join(included) or 'nothing'}")
             target = self._catalog.target(entity, name)
-            shapes[name] = Shape(tuple(one.name for one in target.fields), self._shapes(target, below))
+            shapes[name] = Shape(self._catalog.names_shown(target), self._shapes(target, below))
         return shapes
 
 

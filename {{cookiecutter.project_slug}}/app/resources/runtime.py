@@ -84,26 +84,15 @@ class Runtime(BaseRoute):
         known = {
             name: schema
             for entity in self.catalog.entities.values()
-            for name, schema in openapi.schemas(entity, self.catalog).items()
+            for name, schema in openapi.schemas(self.catalog.shown(entity), self.catalog).items()
         }
         by_hand: dict[str, Any] = description["components"]["schemas"]
         wanted = set(_references(description["paths"]))
         while wanted:
             name = wanted.pop()
-            if name in by_hand and name in known:
-                _refuse_other_fields(name, by_hand[name], known[name])
-            elif name in known:
+            if name not in by_hand and name in known:
                 by_hand[name] = known[name]
                 wanted |= set(_references(known[name]))
-
-
-def _refuse_other_fields(name: str, by_hand: Any, known: Any) -> None:
-    """What a schema by hand does not show, its neighbours must not show either: a new column would leave by them."""
-    if differing := by_hand.get("properties", {}).keys() ^ known["properties"].keys():
-        raise ResourceError(
-            f"{name} by hand and the model's __resource__ differ in {', '.join(sorted(differing))}: show it in both, "
-            "or hide it from both with Resource(hidden=...)"
-        )
 
 
 def _rename(said: dict[str, Any], path: str, by_hand: str) -> None:

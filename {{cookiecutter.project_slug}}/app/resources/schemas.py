@@ -4,9 +4,11 @@ import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Annotated, Any, TypeVar
+from types import UnionType
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, GetJsonSchemaHandler, create_model
+from pydantic.fields import FieldInfo
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
@@ -85,3 +87,37 @@ def _sent(field: Field) -> Any:
 
 def _shown(field: Field) -> Any:
     return shown(field.type) | None if field.nullable else shown(field.type)
+
+
+def is_plain(schema: type[BaseModel], entity: Entity) -> bool:
+    """Whether the schema shows these columns as they are, so that PostgreSQL can write it."""
+    said = schema.__pydantic_decorators__
+    changed = (said.field_serializers, said.model_serializers, said.computed_fields)
+    checked = (said.field_validators, said.model_validators, said.validators, said.root_validators)
+    if schema.model_fields.keys() != entity.by_name.keys() or any((*changed, *checked)):
+        return False
+    generated = read_schema(entity).model_fields
+    return all(_is_shown_alike(field, generated[name]) for name, field in schema.model_fields.items())
+
+
+def _is_shown_alike(field: FieldInfo, generated: FieldInfo) -> bool:
+    """Whether both are of one type, and nothing is said of the one that is not said of the other."""
+    if field.alias or field.serialization_alias or field.exclude:
+        return False
+    (type_by_hand, said), (type_generated, known) = (_parts(one.annotation) for one in (field, generated))
+    return type_by_hand == type_generated and all(
+        one in [*known, *generated.metadata] for one in [*said, *field.metadata]
+    )
+
+
+def _parts(annotation: Any) -> tuple[Any, list[Any]]:
+    """A type without what is annotated to it, and that."""
+    if get_origin(annotation) is Annotated:
+        inner, *said = get_args(annotation)
+        of, more = _parts(inner)
+        return of, [*more, *said]
+    if get_origin(annotation) is Literal or not get_args(annotation):
+        return annotation, []
+    inside = [_parts(one) for one in get_args(annotation)]
+    origin = Union if get_origin(annotation) is UnionType else get_origin(annotation)
+    return (origin, tuple(of for of, _ in inside)), [one for _, said in inside for one in said]

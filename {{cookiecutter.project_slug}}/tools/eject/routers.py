@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from app.resources.openapi import errors_of
+from app.resources.openapi import errors_of, headers_of
 from app.resources.operations import Operation
 from tools.eject import source
 from tools.eject.endpoints import Endpoints
@@ -89,7 +89,10 @@ class RouterWriter(Endpoints):
             case _:
                 yield "status_code=status.HTTP_204_NO_CONTENT"
                 yield "response_class=Response"
-        yield f"responses=documented({', '.join(error.__name__ for error in errors_of(operation))})"
+        status, headers = headers_of(operation)
+        errors = f"documented({', '.join(error.__name__ for error in errors_of(operation))})"
+        names = ", ".join(map(source.quoted, headers))
+        yield f"responses=announced({status}, {names}) | {errors}" if headers else f"responses={errors}"
         if operation.does in {"list", "list_related"}:
             yield f"openapi_extra={rows}.list_parameters"
         elif operation.does in {"read", "read_related"}:

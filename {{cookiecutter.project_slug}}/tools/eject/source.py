@@ -32,10 +32,10 @@ _SHOWN: Final = {
     "float": "float",
     "decimal": "Number",
     "date": "date",
-    "time": "time",
+    "time": "Clock",
     "datetime": "datetime",
-    "local-datetime": "datetime",
-    "interval": "timedelta",
+    "local-datetime": "LocalInstant",
+    "interval": "Duration",
     "string": "str",
     "uuid": "UUID",
     "json": "Json",
@@ -59,14 +59,17 @@ _MODULES: Final = {
     "app.database": "UnitOfWork",
     "app.dependencies": "Expected Id Reads Uow",
     "app.errors": "Conflict Forbidden Invalid NotFound Stale Unauthenticated",
+    "app.headers": "announced",
     "app.idempotency": "IdempotentRoute Once",
     "app.models.user": "User",
     "app.problems": "documented",
     "app.repositories.base": "Repository Versions",
     "app.resources.collection": "Collection",
     "app.roles": "Role",
-    "app.schemas.base": "Input NOT_SENT OneOrMany Output Patch as_list",
-    "app.schemas.types": "BigInt Bool Date Digits Duration Float Int Json LocalMoment Moment Number SmallInt Time",
+    "app.schemas.base": "Input NOT_SENT OneOrMany Output Patch TEXT_PATTERN as_list",
+    "app.schemas.types": (
+        "BigInt Bool Clock Date Digits Duration Float Int Json LocalInstant LocalMoment Moment Number SmallInt Time"
+    ),
     "app.services.resource": "ResourceService",
     "tests.people": "People Person",
     "tests.rows": "make_row",
@@ -79,8 +82,10 @@ _WHOLE: Final = {"httpx", "pytest", "itertools"}
 def sent(of: Type) -> str:
     """The annotation of what a client sends."""
     match of.kind:
-        case "string" if of.length:
-            return f"Annotated[str, Field(max_length={of.length})]"
+        case "string" if of.length or of.least:
+            limits = {"min_length": of.least, "max_length": of.length}
+            said = ", ".join(f"{name}={limit}" for name, limit in limits.items() if limit)
+            return f"Annotated[str, Field({said})]"
         case "enum":
             return f"Literal[{', '.join(map(quoted, of.choices))}]"
         case "decimal":
@@ -94,7 +99,7 @@ def sent(of: Type) -> str:
 def shown(of: Type) -> str:
     """The annotation of what a client receives."""
     if of.item:
-        return f"list[{shown(of.item)}]"
+        return f"list[{shown(of.item)} | None]"
     return sent(of) if of.kind == "enum" else _SHOWN[of.kind]
 
 
@@ -106,7 +111,9 @@ def asked(key: Key) -> str:
         return "Id"
     if key.type.kind == "float":
         return "Annotated[float, Path(allow_inf_nan=False)]"
-    return {"string": "str", "boolean": "bool"}.get(key.type.kind, sent(key.type))
+    if key.type.kind == "string":
+        return 'Annotated[str, Path(json_schema_extra={"pattern": TEXT_PATTERN})]'
+    return {"boolean": "bool"}.get(key.type.kind, sent(key.type))
 
 
 def plain(key: Key) -> str:

@@ -19,7 +19,19 @@ from app.services.resource import ResourceService
 
 # What a module of explicit code calls by these names itself.
 _TAKEN: Final = {
-    *("router", "status", "select", "aliased", "documented", "as_list", "require_role", "datetime", "date", "time"),
+    *(
+        "router",
+        "status",
+        "select",
+        "aliased",
+        "announced",
+        "documented",
+        "as_list",
+        "require_role",
+        "datetime",
+        "date",
+        "time",
+    ),
     *("data", "request", "reader", "uow", "expected", "caller", "user", "superuser", "writer", "made", "row", "rows"),
     *("given", "people", "client", "pytest", "httpx", "secrets", "count"),
 }
