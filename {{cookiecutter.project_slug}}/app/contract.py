@@ -80,6 +80,7 @@ def _describe(app: FastAPI) -> dict[str, Any]:
                 _not_null(parameter)
     problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
     description["components"]["schemas"] |= {**problem.pop("$defs"), "Problem": problem}
+    description["components"]["schemas"].pop("JsonValue", None)  # Pydantic's name for anything, which nothing refers to
     _tell_callers(app, description)
     _name_problems(description)
     return canonical(description)  # type: ignore[no-any-return]
