@@ -129,7 +129,7 @@ def test_a_shop_with_all_that_a_model_may_declare(place: Path, project: Path, sh
     ejected.keeps_the_rules()
     ejected.run("mypy", "--cache-dir", str(project / ".mypy_cache"))
     tests = ejected.new_tests()
-    assert len(tests) == 15
+    assert len(tests) == 13  # tags and comments have some that were there
     ejected.passes(tests)
     for name in tests:
         shutil.copy(ejected.path / name, shop.path / name)
