@@ -174,7 +174,7 @@ def test_its_tests_pass(shop: Path) -> None:
     ]
     some = "routers or OnDisk or TestTables or down_and_up or models_are or every_route"
     some += " or (those_and and (order-lines or testimonials or suppliers or products) and (POST or PUT))"
-    done = run(shop, "python", "-m", "pytest", "-q", "-n", "auto", *written, *general, "-k", some)
+    done = run(shop, "python", "-m", "pytest", "-n", "auto", *written, *general, "-k", some)
     assert done.returncode == 0, done.stdout
 
 

@@ -114,7 +114,7 @@ def test_a_first_change_to_a_model_goes_as_the_readme_says(template: Path, proje
     # In a render the answers are in the contract: the settings are those of .env.example.
     settings = {name: value for name, value in in_place.settings(changed).items() if name not in in_place.NAMES}
     (changed / ".env").write_bytes((changed / ".env.example").read_bytes())
-    for target in (["migrate"], ["migration", "m=add subtitle"], ["migrate"], ["lint"]):
+    for target in (["migrate"], ["migration", "m=add subtitle"], ["migrate"], ["generate"], ["lint"]):
         done = run(project, "make", *target, cwd=changed, **settings)
         assert done.returncode == 0, done.stdout
     done = run(project, *SOME_TESTS, cwd=changed, **settings)
