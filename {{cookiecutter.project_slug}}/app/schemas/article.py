@@ -9,7 +9,7 @@ from app.schemas.base import NOT_SENT, Input, Output, Patch
 Title = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=200),
-    Field(json_schema_extra={"pattern": r"^[^\x00]*[^\x00\s][^\x00]*$"}),
+    Field(json_schema_extra={"pattern": r"^[^\x00]*[^\x00\s\x85][^\x00]*$"}),
 ]
 Content = Annotated[str, Field(min_length=10)]
 
