@@ -16,7 +16,7 @@ from sqlalchemy.sql.schema import Sequence
 from app.models.base import Timestamped, WorkspaceScoped
 from app.models.resource import Access, Resource, owner_column, resource_of, snake, title_of
 from app.resources.description import Entity, Field, Key, Relation, Taken, Type
-from app.resources.mapping import autoincremented, has_default, has_python_type, is_linked, kind_of
+from app.resources.mapping import autoincremented, has_default, is_binary, is_linked, kind_of
 from app.resources.types import KINDS, needs_python, type_of
 
 # As a word of the name: `token_hash` is a secret, `hashtag` is none.
@@ -149,7 +149,7 @@ class _Compiler:
             return False
         if name == "workspace_id" and issubclass(self.model, WorkspaceScoped):
             return False
-        return column.type.python_type is not bytes if has_python_type(column) else True
+        return not is_binary(column)
 
     @cached_property
     def fields(self) -> tuple[Field, ...]:

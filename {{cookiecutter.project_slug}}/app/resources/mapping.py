@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import Column, Table
+from sqlalchemy import Column, LargeBinary, Table, TypeDecorator
 from sqlalchemy.orm import RelationshipDirection, RelationshipProperty
 from sqlalchemy.sql.schema import ColumnDefault
 
@@ -33,9 +33,7 @@ def autoincremented(column: Column[Any]) -> Column[Any] | None:
     return column.table.autoincrement_column if isinstance(column.table, Table) else None
 
 
-def has_python_type(column: Column[Any]) -> bool:
-    try:
-        column.type.python_type  # noqa: B018  # asking is the question
-    except NotImplementedError:
-        return False
-    return True
+def is_binary(column: Column[Any]) -> bool:
+    """Whether it holds bytes, for which JSON has no form, whatever Python makes of them."""
+    of = column.type.impl_instance if isinstance(column.type, TypeDecorator) else column.type
+    return isinstance(of, LargeBinary)
