@@ -4,13 +4,11 @@ import asyncio
 import logging
 import os
 import secrets
-import threading
 from collections.abc import AsyncIterator, Generator, Iterator
 from contextlib import ExitStack
 
 import httpx
 import pytest
-import uvicorn
 from fastapi import FastAPI
 from pydantic import SecretStr
 from sqlalchemy import event, text
@@ -27,6 +25,7 @@ from tests.contract import ContractTransport
 from tests.databases import TestDatabases, clone
 from tests.letters import Letters, MailServer, mail_server
 from tests.people import People, Served
+from tests.serving import serving_in_thread
 from tools.embedded_postgres import EmbeddedPostgresError, serving
 
 TEMPLATE = "template"
@@ -225,15 +224,5 @@ async def served(template: str, settings: Settings) -> AsyncIterator[Served]:
     """A running server with a database of its own, the same for all tests that ask for it."""
     own = settings.model_copy(update={"database_url": SecretStr(await clone(template, secrets.token_hex(4)))})
     app = create_app(own)
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, proxy_headers=False))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    try:
-        while not server.started:  # noqa: ASYNC110  # uvicorn offers no event to wait for
-            await asyncio.sleep(0.01)
-        port = server.servers[0].sockets[0].getsockname()[1]
-        async with open_database(own) as database:
-            yield Served(f"http://127.0.0.1:{port}", People(app, database, own))
-    finally:
-        server.should_exit = True
-        thread.join()
+    async with serving_in_thread(app) as url, open_database(own) as database:
+        yield Served(url, People(app, database, own))

@@ -1,13 +1,17 @@
 """Applications for models that a test makes up, with tables in the test's own transaction."""
 
-from collections.abc import Awaitable, Callable
+import gc
+import sys
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import httpx
 import pytest
 from fastapi import APIRouter, FastAPI
-from sqlalchemy import BigInteger, Column, Identity, MetaData, Table
+from sqlalchemy import BigInteger, Column, Identity, MetaData, String, Table
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -16,6 +20,7 @@ from app.config import Settings
 from app.database import Database
 from app.middleware import Head, RequestContext, TrailingSlash
 from app.models.base import Declarative
+from app.models.resource import Resource
 from app.resources import runtime
 from app.resources.catalog import catalog_of
 from app.routers import users
@@ -98,3 +103,26 @@ async def serve(settings: Settings, database: Database, connection: AsyncConnect
         return World(app, People(app, database, settings), client)
 
     return make
+
+
+@pytest.fixture
+def found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Writes a module into a package of the application, where it is found like any other."""
+    names: list[str] = []
+
+    def write(package: Any, source: str) -> None:
+        name = f"made_up_{tmp_path.name.replace('-', '_')}_{len(names)}"
+        names.append(f"{package.__name__}.{name}")
+        (tmp_path / f"{name}.py").write_text(source, encoding="utf-8")
+        monkeypatch.setattr(package, "__path__", [*package.__path__, str(tmp_path)])
+
+    yield write
+    for name in names:
+        sys.modules.pop(name, None)
+    gc.collect()
+
+
+def thing_of(base: Any, resource: Resource | None, *mixins: type[Any], name: str = "Thing", **more: Any) -> Any:
+    columns = {"title": mapped_column(String(50), nullable=True)} | more
+    said = {"__tablename__": f"{name.lower()}s"} | ({"__resource__": resource} if resource else {})
+    return type(name, (*mixins, Keyed, base), said | columns)

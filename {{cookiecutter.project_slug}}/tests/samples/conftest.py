@@ -6,7 +6,7 @@ import pytest
 from fastapi import FastAPI
 from pydantic import SecretStr
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.config import Settings
 from app.database import Database
@@ -49,18 +49,11 @@ async def _with_tables(settings: Settings, dsn: str) -> Settings:
 
 
 @pytest.fixture(scope="session")
-async def samples_engine(samples_template: Settings) -> AsyncIterator[AsyncEngine]:
+async def engine(samples_template: Settings) -> AsyncIterator[AsyncEngine]:
+    """In the place of the worker's own: what a test asks for stands on this database, too."""
     engine = create_engine(samples_template)
     yield engine
     await engine.dispose()
-
-
-@pytest.fixture
-async def connection(samples_engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
-    """A connection to that database in a transaction that never commits. What else asks for one gets it, too."""
-    async with samples_engine.connect() as connection, connection.begin() as transaction:
-        yield connection
-        await transaction.rollback()
 
 
 @pytest.fixture(scope="session")

@@ -1,13 +1,11 @@
 """Requests right and wrong to a running server, as each sample's contract has them invented."""
 
 import asyncio
-import threading
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 import schemathesis
-import uvicorn
 from fastapi import FastAPI
 from hypothesis import HealthCheck, Phase, given
 from hypothesis import settings as examples
@@ -21,25 +19,16 @@ from app.resources.catalog import catalog_of
 from tests.people import People
 from tests.samples.oddities import Oddities
 from tests.samples.samples import SAMPLES
+from tests.serving import serving_in_thread
 
 
 @pytest.fixture(params=SAMPLES)
 async def address(request: pytest.FixtureRequest, own_samples: Settings) -> AsyncIterator[tuple[FastAPI, str, str]]:
     """A running server of each sample, where commits are real, and the token of somebody."""
     app = create_app(own_samples, catalog_of(Declarative, SAMPLES[request.param]))
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, proxy_headers=False))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    try:
-        while not server.started:  # noqa: ASYNC110  # uvicorn offers no event to wait for
-            await asyncio.sleep(0.01)
-        port = server.servers[0].sockets[0].getsockname()[1]
-        async with open_database(own_samples) as database:
-            ada = await People(app, database, own_samples).join()
-        yield app, f"http://127.0.0.1:{port}", ada.client.headers["authorization"]
-    finally:
-        server.should_exit = True
-        thread.join()
+    async with serving_in_thread(app) as url, open_database(own_samples) as database:
+        ada = await People(app, database, own_samples).join()
+        yield app, url, ada.client.headers["authorization"]
 
 
 async def test_robustness_31_no_request_is_too_odd(address: tuple[FastAPI, str, str]) -> None:
