@@ -65,10 +65,8 @@ def settings(project: Path) -> dict[str, str]:
 def write_contract(project: Path) -> None:
     """Bring openapi.yaml and ir.json up to date. The answers stand in double quotes, which they are escaped for."""
     subprocess.run(["python", "-m", "app", "generate"], cwd=project, env=os.environ | settings(project), check=True)
-    text = (project / "openapi.yaml").read_text(encoding="utf-8")
-    quoted = re.sub(r"^(  \w+): '(\{\{ \S+ \}\})'$", r'\1: "\2"', text, flags=re.MULTILINE)
-    (ROOT / PROJECT / "openapi.yaml").write_text(quoted, encoding="utf-8")
-    shutil.copy(project / "ir.json", ROOT / PROJECT / "ir.json")
+    for file in ("openapi.yaml", "ir.json"):
+        shutil.copy(project / file, ROOT / PROJECT / file)
 
 
 def lock(project: Path, *arguments: str) -> None:

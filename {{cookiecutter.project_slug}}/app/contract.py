@@ -13,12 +13,12 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute, iter_route_contexts
 
 from app.auth.dependencies import RequiredRole, get_current_caller
+from app.block_yaml import block_yaml
 from app.errors import Error
 from app.problems import ANY_OTHER, Problem, documented
 from app.resources.runtime import Runtime
 
-# libyaml's are ten times as fast, where it is there.
-_Dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+# libyaml's is ten times as fast, where it is there.
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -36,16 +36,12 @@ def install(app: FastAPI) -> None:
 def write(app: FastAPI, directory: Path) -> None:
     """Write the contract, and the description that the generated part of it is made from."""
     for name, content in _files(app).items():
-        if name.endswith(".json"):
-            text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
-        else:
-            text = yaml.dump(content, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
-        (directory / name).write_text(text, encoding="utf-8")
+        (directory / name).write_text(_as_text(name, content), encoding="utf-8")
 
 
 def not_current(app: FastAPI, directory: Path) -> list[str]:
-    """The files that do not say what the application says."""
-    return [name for name, content in _files(app).items() if _read(directory / name) != content]
+    """The files that do not say what the application says, in these words or as somebody has formatted it."""
+    return [name for name, content in _files(app).items() if not _says(directory / name, content)]
 
 
 def _files(app: FastAPI) -> dict[str, Any]:
@@ -53,9 +49,20 @@ def _files(app: FastAPI) -> dict[str, Any]:
     return {"openapi.yaml": app.openapi(), "ir.json": runtime.catalog.as_json()}
 
 
-def _read(path: Path) -> Any:
-    """What a file of YAML says, of which JSON is a part; None if there is no such file."""
-    return yaml.load(path.read_text(encoding="utf-8"), _Loader) if path.exists() else None  # noqa: S506  # a safe one
+def _as_text(name: str, content: Any) -> str:
+    return json.dumps(content, indent=2, ensure_ascii=False) + "\n" if name.endswith(".json") else block_yaml(content)
+
+
+def _says(path: Path, content: Any) -> bool:
+    if not path.exists():
+        return False
+    text = path.read_text(encoding="utf-8")
+    if text == _as_text(path.name, content):
+        return True
+    try:
+        return bool(yaml.load(text, _Loader) == content)  # noqa: S506  # a safe one, and JSON is YAML too
+    except yaml.YAMLError:
+        return False
 
 
 def operation_id(route: APIRoute) -> str:
@@ -119,21 +126,21 @@ def _in_order(names: tuple[str, ...]) -> list[str]:
 def _name_problems(description: dict[str, Any]) -> None:
     """Describe each error once, as a response with the name of its class, and refer to it from the operations."""
     names = {
-        _as_text(response): error.__name__
+        _sameness(response): error.__name__
         for error in Error.__subclasses__()
         for response in documented(error).values()
     }
-    names[_as_text(ANY_OTHER["default"])] = "Error"
+    names[_sameness(ANY_OTHER["default"])] = "Error"
     shared = description["components"].setdefault("responses", {})
     for path in description["paths"].values():
         for operation in path.values():
             for status, response in operation["responses"].items():
-                if name := names.get(_as_text(response)):
+                if name := names.get(_sameness(response)):
                     shared[name] = response
                     operation["responses"][status] = {"$ref": f"#/components/responses/{name}"}
 
 
-def _as_text(response: dict[str, Any]) -> str:
+def _sameness(response: dict[str, Any]) -> str:
     return str((response.get("description"), response.get("content"), response.get("headers")))
 
 

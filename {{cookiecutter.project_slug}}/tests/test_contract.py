@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import schemathesis
+import yaml
 from fastapi import FastAPI
 from hypothesis import HealthCheck, given
 from hypothesis import settings as examples
@@ -41,6 +42,14 @@ class TestOnDisk:
         old = CliRunner().invoke(cli, check)
         assert old.exit_code == 1
         assert "ir.json" not in old.output
+        path.write_text("<<<<<<< ours\nopenapi: {\n", encoding="utf-8")  # in the middle of a merge
+        assert CliRunner().invoke(cli, check).output == old.output
+
+    def test_somebody_may_format_it(self, app: FastAPI, tmp_path: Path) -> None:
+        contract.write(app, tmp_path)
+        path = tmp_path / "openapi.yaml"
+        path.write_text(yaml.dump(yaml.safe_load(path.read_text(encoding="utf-8"))), encoding="utf-8")
+        assert contract.not_current(app, tmp_path) == []
 
     def test_every_operation_has_a_name_and_documents_its_errors(self, app: FastAPI) -> None:
         names = []

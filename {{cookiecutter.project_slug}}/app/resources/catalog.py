@@ -50,18 +50,21 @@ class Catalog:
 
     def shown(self, entity: Entity) -> Entity:
         """The entity as it is shown: without what a schema by hand leaves out, but for what its lists are sorted by."""
-        return narrowed(entity, self.read_schema(entity))
+        by_hand = self._read_schema_by_hand(entity)
+        return narrowed(entity, by_hand) if by_hand else entity
 
     def names_shown(self, entity: Entity) -> tuple[str, ...]:
         """What neighbours include of a row."""
-        known = self.read_schema(entity).model_fields
-        return tuple(field.name for field in entity.fields if field.name in known)
+        by_hand = self._read_schema_by_hand(entity)
+        return tuple(field.name for field in entity.fields if by_hand is None or field.name in by_hand.model_fields)
 
     def read_schema(self, entity: Entity) -> type[BaseModel]:
         """What a client receives of a row: the schema of that name that somebody has written, or a generated one."""
+        return self._read_schema_by_hand(entity) or schemas.read_schema(entity)
+
+    def _read_schema_by_hand(self, entity: Entity) -> type[BaseModel] | None:
         by_hand = _by_hand.get(self.model_of(entity), ())
-        generated = schemas.read_schema(entity)
-        return next((schema for schema in by_hand if schema.__name__ == generated.__name__), generated)
+        return next((schema for schema in by_hand if schema.__name__ == schemas.read_name(entity)), None)
 
     def described(self, entity: Entity) -> Any:
         """An annotation that stands for `read_schema` in other schemas and is resolved when they are described: the

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Literal
 
 from app.models.resource import Access, snake
@@ -81,9 +82,13 @@ def _of_relation(entity: Entity, relation: Relation, catalog: Catalog) -> Iterat
 def _related(verb: str, one: str, relation: Relation, catalog: Catalog) -> str:
     """`list_order_items`; but `list_lines_of_order` where there are order lines, which have a list themselves."""
     name = f"{verb}_{one}_{relation.name}"
+    return f"{verb}_{relation.name}_of_{one}" if name in _taken(catalog) else name
+
+
+@cache
+def _taken(catalog: Catalog) -> frozenset[str]:
     entities = catalog.entities.values()
-    taken = {f"list_{entity.plural}" for entity in entities} | {f"read_{snake(entity.name)}" for entity in entities}
-    return f"{verb}_{relation.name}_of_{one}" if name in taken else name
+    return frozenset(name for entity in entities for name in (f"list_{entity.plural}", f"read_{snake(entity.name)}"))
 
 
 def target_keys(entity: Entity, target: Entity) -> tuple[Key, ...]:

@@ -41,7 +41,12 @@ def update_schema(entity: Entity) -> type[Patch]:
 def read_schema(entity: Entity) -> type[Output]:
     """What a client receives."""
     fields: dict[str, Any] = {field.name: (_shown(field), ...) for field in entity.fields}
-    return _named(f"{entity.name}Read", Output, fields)
+    return _named(read_name(entity), Output, fields)
+
+
+def read_name(entity: Entity) -> str:
+    """What the schema is called, by whomever it is written."""
+    return f"{entity.name}Read"
 
 
 def part_schema(entity: Entity, targets: Mapping[str, Any]) -> type[Output]:
