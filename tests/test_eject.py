@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
 from typing import TYPE_CHECKING
 
-import in_place
 import pytest
 from bakes import bake
+from copies import Copy
 from template import ROOT, commit
 
 if TYPE_CHECKING:
@@ -20,25 +18,8 @@ pytestmark = pytest.mark.xdist_group("project")
 DATA = ROOT / "tests" / "data"
 
 
-class Copy:
-    """A render whose environment is the project's."""
-
-    def __init__(self, path: Path, project: Path) -> None:
-        self.path = path
-        (path / ".venv").symlink_to(project / ".venv")
-        # In a render the answers are in the contract.
-        own = in_place.settings(path)
-        self._settings = {name: value for name, value in own.items() if name not in in_place.NAMES}
-        (path / ".env").write_bytes((path / ".env.example").read_bytes())
-
-    def run(self, *command: str, fails: bool = False) -> str:
-        """What a command prints; unless it `fails`, it has to succeed."""
-        program = self.path / ".venv" / "bin" / command[0]
-        arguments = [str(program) if program.exists() else command[0], *command[1:]]
-        env = os.environ | self._settings
-        done = subprocess.run(arguments, cwd=self.path, env=env, check=False, capture_output=True, encoding="utf-8")
-        assert (done.returncode != 0) is fails, done.stdout + done.stderr
-        return done.stdout + done.stderr
+class Ejected(Copy):
+    """One whose resources become code."""
 
     def eject(self, *arguments: str, fails: bool = False) -> str:
         return self.run("make", "eject", *arguments, fails=fails)
@@ -61,9 +42,9 @@ class Copy:
 
 
 @pytest.fixture(scope="module")
-def shop(template: Path, place: Path, project: Path) -> Copy:
+def shop(template: Path, place: Path, project: Path) -> Ejected:
     """A blog with a shop in it, not ejected."""
-    copy = Copy(bake(template, place / "shop"), project)
+    copy = Ejected(bake(template, place / "shop"), project)
     shutil.copy(DATA / "shop.py", copy.path / "app" / "models")
     shutil.copy(DATA / "coupons.py", copy.path / "app" / "services")
     copy.run("make", "migrate")
@@ -76,15 +57,15 @@ def shop(template: Path, place: Path, project: Path) -> Copy:
 
 
 @pytest.fixture(scope="module")
-def blog(template: Path, place: Path, project: Path) -> Copy:
+def blog(template: Path, place: Path, project: Path) -> Ejected:
     """A blog under version control."""
-    copy = Copy(bake(template, place / "ejected"), project)
+    copy = Ejected(bake(template, place / "ejected"), project)
     copy.run("python", "-m", "app", "generate")
     commit(copy.path, "As it was made")
     return copy
 
 
-def test_what_cannot_be_is_said_and_nothing_is_changed(blog: Copy) -> None:
+def test_what_cannot_be_is_said_and_nothing_is_changed(blog: Ejected) -> None:
     assert "There is: comment, tag, all" in blog.eject("entity=tog", fails=True)
     assert "explicit already" in blog.eject("entity=article", fails=True)
     assert "yes=1" in blog.eject("entity=comment", fails=True)
@@ -96,7 +77,7 @@ def test_what_cannot_be_is_said_and_nothing_is_changed(blog: Copy) -> None:
     router.write_bytes(committed)
 
 
-def test_a_change_of_the_contract_is_taken_back(blog: Copy) -> None:
+def test_a_change_of_the_contract_is_taken_back(blog: Ejected) -> None:
     """Somebody's own schema of that name is used, and says something else."""
     schema = blog.path / "app" / "schemas" / "tag.py"
     schema.write_text(
@@ -110,7 +91,7 @@ def test_a_change_of_the_contract_is_taken_back(blog: Copy) -> None:
     commit(blog.path, "No schema")
 
 
-def test_a_blog_one_after_the_other(blog: Copy) -> None:
+def test_a_blog_one_after_the_other(blog: Ejected) -> None:
     described = blog.text("ir.json")
     assert "the contract is the same" in blog.eject("entity=tag")
     blog.eject("entity=comments", "yes=1")
@@ -121,10 +102,10 @@ def test_a_blog_one_after_the_other(blog: Copy) -> None:
     assert "nothing any more" in blog.eject("entity=all", fails=True)
 
 
-def test_a_shop_with_all_that_a_model_may_declare(place: Path, project: Path, shop: Copy) -> None:
+def test_a_shop_with_all_that_a_model_may_declare(place: Path, project: Path, shop: Ejected) -> None:
     """The same tests pass before and after."""
     left = shutil.ignore_patterns(".venv", ".postgres")
-    ejected = Copy(shutil.copytree(shop.path, place / "ejected-shop", ignore=left), project)
+    ejected = Ejected(shutil.copytree(shop.path, place / "ejected-shop", ignore=left), project)
     ejected.eject("entity=all", "yes=1")
     ejected.keeps_the_rules()
     ejected.run("mypy", "--cache-dir", str(project / ".mypy_cache"))

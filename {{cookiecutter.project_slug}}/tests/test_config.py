@@ -9,7 +9,7 @@ from pydantic import SecretStr, ValidationError
 
 from app.config import ROOT, Settings, get_settings
 
-KEY = "q8Zr4kT1vX7mB2nP9sD6wF3hJ5yL0cGaQeUi"
+KEY = "q8Zr4kT1vX7mB2nP9sD6wF3hJ5yL0cGaQeUi"  # pragma: allowlist secret
 DSN = "postgresql://ada:pass%2Fword@db.example.com:5432/blog?sslmode=require"
 GOOD = {"DATABASE_URL": DSN, "SECRET_KEY": KEY, "ENVIRONMENT": "production"}
 

@@ -48,7 +48,7 @@ async def test_an_answer_that_breaks_off_is_not_passed_for_whole(broken: FastAPI
             await client.get("/half")
 
 
-@pytest.mark.parametrize("given", ["abc", "0af7651916cd43dd8448eb211c80319c", "a.b_c-d", "x" * 64])
+@pytest.mark.parametrize("given", ["abc", "0af7" * 8, "a.b_c-d", "x" * 64])
 async def test_a_request_id_is_taken_over(client: httpx.AsyncClient, given: str) -> None:
     response = await client.get("/nope", headers={"X-Request-ID": given})
     assert response.headers["x-request-id"] == response.json()["request_id"] == given

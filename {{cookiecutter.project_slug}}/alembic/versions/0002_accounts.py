@@ -24,6 +24,8 @@ down_revision: str | Sequence[str] | None = "0001"
 branch_labels: str | Sequence[str] | None = None
 depends_on: str | Sequence[str] | None = None
 
+locks_accepted = "The application is stopped for this one, and it takes some seconds for a million articles."
+
 ROLES = ("viewer", "member", "admin", "owner")
 PURPOSES = ("verify_email", "change_email", "reset_password")
 
