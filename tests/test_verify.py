@@ -49,6 +49,7 @@ class Defect:
     edits: dict[str, tuple[str, str]] = field(default_factory=dict)
     gone: tuple[str, ...] = ()
     generated: bool = False
+    env: dict[str, str] = field(default_factory=dict)
 
     def plant(self, project: Copy) -> None:
         for name, text in self.new.items():
@@ -99,15 +100,16 @@ DEFECTS = {
         "No module named 'faker'",
         edits={"app/main.py": ("from fastapi import ", "import faker\nfrom fastapi import ")},
     ),
-    "a setting that production does not know": Defect(
+    "a setting that only this machine has": Defect(
         "boot",
-        "PARTNER_URL",
+        "PARTNER_URL: it is not set",
         edits={"app/config.py": ("    debug: bool = False\n", "    debug: bool = False\n    partner_url: str\n")},
+        env={"PARTNER_URL": "https://partner.example.com"},
     ),
     "a start that takes too long": Defect(
         "start",
         "s to the first answer",
-        edits={"app/main.py": ("\napp = create_app(", "\n__import__('time').sleep(9)\napp = create_app(")},
+        edits={"app/main.py": ("\ndef create_app(", "\n__import__('time').sleep(9)\n\n\ndef create_app(")},
     ),
     "a column that no migration makes": Defect(
         "drift",
@@ -213,6 +215,12 @@ DEFECTS = {
                 '    of_id: Mapped[int | None] = mapped_column(ForeignKey("articles.id"))\n    author_id: Mapped[int]',
             )
         },
+        new={
+            "alembic/versions/0004_reference.py": MIGRATION.format(
+                up='op.add_column("articles", sa.Column("of_id", sa.BigInteger(), sa.ForeignKey("articles.id")))',
+                down='op.drop_column("articles", "of_id")',
+            )
+        },
     ),
     "tests that somebody has taken away": Defect(
         "tenancy", "no test ran in tests/test_tenants.py", gone=("tests/test_tenants.py",)
@@ -240,10 +248,10 @@ def verified(template: Path, place: Path, project: Path) -> Iterator[Copy]:
     server.stdout.close()
 
 
-def measured(project: Copy, *lines: str) -> tuple[int, dict[str, Any]]:
+def measured(project: Copy, env: dict[str, str], *lines: str) -> tuple[int, dict[str, Any]]:
     """The exit code of the gate, and what it says as JSON."""
-    command = [project.path / ".venv/bin/python", "-m", "tools.verify", "--json", "--only", *lines]
-    env = os.environ | project.settings
+    command = [str(project.path / ".venv/bin/python"), "-m", "tools.verify", "--json", "--only", *lines]
+    env = os.environ | project.settings | env
     done = subprocess.run(command, cwd=project.path, env=env, check=False, capture_output=True, encoding="utf-8")
     assert done.stdout, done.stderr
     return done.returncode, json.loads(done.stdout)
@@ -253,7 +261,7 @@ def measured(project: Copy, *lines: str) -> tuple[int, dict[str, Any]]:
 def test_it_is_found_and_named(verified: Copy, defect: Defect) -> None:
     try:
         defect.plant(verified)
-        code, report = measured(verified, defect.line)
+        code, report = measured(verified, defect.env, defect.line)
     finally:
         git("checkout", "--quiet", ".", cwd=verified.path)
         git("clean", "--quiet", "--force", "-d", cwd=verified.path)

@@ -27,6 +27,11 @@ class Case:
     outcome: str
     message: str = ""
 
+    @property
+    def reason(self) -> str:
+        """The first line of what went wrong."""
+        return self.message.strip().partition("\n")[0]
+
     def is_in(self, files: tuple[str, ...]) -> bool:
         """Whether it belongs to these files or folders."""
         modules = (file.removesuffix(".py").replace("/", ".") for file in files)
@@ -48,7 +53,9 @@ class Suite:
         paths = ["tests"] if whole else [path for name, paths in FILES.items() if name in lines for path in paths]
         report, covered = directory / "tests.xml", directory / "coverage.json"
         measured = ["--cov", f"--cov-report=json:{covered}", "--cov-fail-under=0"] if whole else []
-        done = run("pytest", "-q", "-n", "auto", f"--junitxml={report}", *measured, *paths)
+        # Where everything fails, for one reason, a hundred failures are enough to see it.
+        options = ("-q", "-n", "auto", "--maxfail=100", f"--junitxml={report}")
+        done = run("pytest", *options, *measured, *paths)
         cases = tuple(_cases(report)) if report.exists() else ()
         percent = json.loads(covered.read_text())["totals"]["percent_covered"] if covered.exists() else None
         return cls(cases, done.output, percent)

@@ -53,5 +53,5 @@ def _judged(cases: tuple[Case, ...], output: str) -> Result:
     bad = [case for case in cases if case.outcome != "passed"]
     if not bad:
         return passed(summary(cases))
-    named = [f"{case.name}\n    {case.message.strip()}" for case in bad[:_MOST_NAMED]]
+    named = [f"{case.name}\n    {case.reason}" for case in bad[:_MOST_NAMED]]
     return failed(f"{summary(cases)}: {bad[0].name.rpartition('::')[2]}", "\n".join(named))
