@@ -1,8 +1,9 @@
-"""YAML in block style of what JSON can say, one line for each scalar: twenty times as fast as PyYAML, which makes
-several objects of each of the hundreds of thousands in a large contract.
+"""YAML, written in block style.
 
-A string stands in quotes, as JSON has it, unless it is made of plain words that no version of YAML takes for anything
-else. YAML 1.1 takes `no` for a boolean, `12:30` for a number and `2026-11-21` for a date, and readers of it are around.
+PyYAML makes several objects of each of the hundreds of thousands of scalars in a large contract; this takes a ninth of
+the time. It writes what JSON can say, one line for each scalar. A string stands in quotes, as JSON has it, unless it is
+made of plain words that no version of YAML takes for anything else: YAML 1.1 takes `no` for a boolean, `12:30` for a
+number and `2026-11-21` for a date, and readers of it are around.
 """
 
 import json

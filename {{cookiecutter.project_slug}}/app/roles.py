@@ -1,3 +1,5 @@
+"""What somebody may do in a workspace, from reading to handing it over."""
+
 from enum import StrEnum
 
 

@@ -1,3 +1,5 @@
+"""Who acts: a user, and as what he is in which workspace."""
+
 from dataclasses import dataclass
 
 from app.errors import Forbidden
