@@ -168,10 +168,11 @@ class Endpoints:
         return self._catalog.model_of(_entity(operation))
 
     async def _pair(self, request: Request, by: Writing, operation: Operation) -> tuple[Any, Any]:
-        row = await self._service_for(by).editable(self._named(request, by))
+        row = await self._service_for(by).editable(self._named(request, by), key_share=True)
         model, keys = self._target(operation), target_keys(self._entity, _entity(operation))
         others = Repository(model, by.uow.session)
-        other = await others.one_or_none(select(model).where(*_conditions(model, keys, request)))
+        named = select(model).where(*_conditions(model, keys, request))
+        other = await others.one_or_none(_referred_to(named, _entity(operation)))
         if other is None:
             raise NotFound(_entity(operation).title)
         return row, other
@@ -208,7 +209,7 @@ class Endpoints:
         if not self._entity.parent:
             return {}
         model, entity = self._parent
-        parent = await Repository(model, by.uow.session).one_or_none(self._named_parent(request))
+        parent = await Repository(model, by.uow.session).one_or_none(_referred_to(self._named_parent(request), entity))
         if parent is None:
             raise NotFound(entity.title)
         mapper, of_parent = inspect(self._model), inspect(model)
@@ -231,6 +232,11 @@ def _conditions(model: Any, keys: Sequence[Key], request: Request) -> list[Any]:
     if problems:
         raise RequestValidationError(problems)
     return conditions
+
+
+def _referred_to(wanted: Select[Any], entity: Entity) -> Select[Any]:
+    """Locked against being deleted before what refers to it is there; a view has no rows of its own to lock."""
+    return wanted.with_for_update(read=True, key_share=True) if entity.versioned else wanted
 
 
 def _name(operation: Operation) -> str:

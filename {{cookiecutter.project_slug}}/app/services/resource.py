@@ -79,9 +79,12 @@ class ResourceService(Generic[Model]):
         await self._rows.delete(row)
         await self.after_delete(row)
 
-    async def editable(self, wanted: Select[Model], versions: Versions = None) -> Model:
-        """The row, locked, so that of two changes at once the second sees the first."""
-        row = await self._rows.one_or_none(wanted, for_update=True)
+    async def editable(self, wanted: Select[Model], versions: Versions = None, *, key_share: bool = False) -> Model:
+        """The row, locked, so that of two changes at once the second sees the first.
+
+        With `key_share` others may refer to it meanwhile: two that are linked with each other would wait for ever.
+        """
+        row = await self._rows.one_or_none(wanted.with_for_update(key_share=key_share))
         if row is None:
             raise NotFound(title_of(self._model))
         owner = owner_column(self._model)
