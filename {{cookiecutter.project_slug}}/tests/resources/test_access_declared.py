@@ -4,7 +4,7 @@ from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import BigInteger, ForeignKey
+from sqlalchemy import BigInteger, Column, ForeignKey, Table
 from sqlalchemy.orm import mapped_column, relationship
 
 from app.models.base import Owned, WorkspaceScoped
@@ -168,3 +168,47 @@ async def test_what_is_not_shown_has_no_route_and_is_not_included(serve: Serve) 
     assert (await world.client.get("/things/1/other")).status_code == 404
     assert (await world.client.get("/things?include=other")).status_code == 422
     assert "private" not in (await world.client.get("/things")).text
+
+
+def with_topics(*mixins: type[Any]) -> Any:
+    """Notes about topics, which are everybody's; the base of both."""
+    base: Any = new_base()
+    topics = thing_of(base, Resource(write=Access.user), name="Topic")
+    keys = [Column(f"{name}_id", BigInteger, ForeignKey(f"{name}s.id"), primary_key=True) for name in ("note", "topic")]
+    several = relationship(topics, secondary=Table("note_topics", base.metadata, *keys), lazy="raise")
+    column = mapped_column(BigInteger, ForeignKey("topics.id"), nullable=True)
+    more = {"topic_id": column, "topic": relationship(topics, lazy="raise"), "topics": several}
+    thing_of(base, Resource(), *mixins, Owned, name="Note", **more)
+    return base
+
+
+async def test_what_somebodys_row_leads_to_is_his_to_see_and_link(serve: Serve) -> None:
+    world = await serve(with_topics())
+    ada, bob = await world.people.join(), await world.people.join()
+    assert (await ada.client.post("/topics", json=[{"title": "a"}, {"title": "b"}])).status_code == 201
+    assert (await ada.client.post("/notes", json={"topic_id": 1})).status_code == 201
+    assert (await ada.client.put("/notes/1/topics/1")).status_code == 204
+    for method, path in (
+        ("GET", "/notes/1/topic"),
+        ("GET", "/notes/1/topics"),
+        ("GET", "/notes/1/topics?title=nothing"),
+        ("PUT", "/notes/1/topics/2"),
+        ("DELETE", "/notes/1/topics/1"),
+    ):
+        refused = await bob.client.request(method, path)
+        assert (refused.status_code, path) == (404, path), refused.text
+    assert [one["id"] for one in (await ada.client.get("/notes/1/topics")).json()] == [1]
+
+
+async def test_links_of_a_row_are_for_its_owner_and_admins(serve: Serve) -> None:
+    world = await serve(with_topics(WorkspaceScoped))
+    ada = await world.people.join()
+    bob, eve = [await world.people.join(ada.workspace_id, role) for role in (Role.member, Role.admin)]
+    assert (await ada.client.post("/topics", json={"title": "a"})).status_code == 201
+    note = (await bob.client.post("/notes", json={})).headers["location"]
+    cyd = await world.people.join(ada.workspace_id)
+    assert (await cyd.client.put(f"{note}/topics/1")).status_code == 403
+    assert (await eve.client.put(f"{note}/topics/1")).status_code == 204
+    assert (await cyd.client.delete(f"{note}/topics/1")).status_code == 403
+    assert len((await cyd.client.get(f"{note}/topics")).json()) == 1
+    assert (await bob.client.delete(f"{note}/topics/1")).status_code == 204
