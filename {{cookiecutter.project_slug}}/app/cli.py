@@ -33,6 +33,17 @@ def dev(
 
 
 @cli.command()
+def serve(
+    port: Annotated[int, typer.Option(envvar="PORT", max=65535, min=0, help="Where to listen; 0 is any")] = 8000,
+    host: Annotated[str, typer.Option(envvar="HOST", help="127.0.0.1 is this machine only")] = "127.0.0.1",
+) -> None:
+    """Serve as in production: WEB_CONCURRENCY processes, no reload, no migration, an orderly end after SIGTERM."""
+    from app.server import serve  # noqa: PLC0415  # with uvicorn, more than `--help` needs
+
+    serve(get_settings(), host, port)
+
+
+@cli.command()
 def migrate(
     revision: Annotated[str, typer.Argument(help="Up to which one; `head` is the newest")] = "head",
 ) -> None:

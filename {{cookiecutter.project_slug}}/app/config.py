@@ -76,6 +76,10 @@ class Settings(BaseSettings):
     backend_cors_origins: Listed[Origin] = []
     max_body_bytes: int = Field(default=2**20, ge=1)
 
+    web_concurrency: int = Field(default=1, ge=1)
+    shutdown_delay: float = Field(default=0.0, ge=0)
+    shutdown_timeout: int = Field(default=20, ge=1)
+
     @property
     def dsn(self) -> str:
         """The database's address in the form that libpq, asyncpg and every tool understand."""

@@ -21,6 +21,7 @@ from app.services.members import MemberService
 from app.services.own_account import OwnAccountService
 from app.services.sessions import SessionService
 from app.services.workspaces import WorkspaceService
+from app.shutdown import Shutdown
 from app.throttling import Throttle, Throttling
 
 
@@ -36,6 +37,12 @@ async def get_database(request: Request) -> Database:
     return database
 
 
+async def get_shutdown(request: Request) -> Shutdown:
+    """Whether the end of this process was announced."""
+    shutdown: Shutdown = request.app.state.shutdown
+    return shutdown
+
+
 async def get_throttle(request: Request) -> Throttle:
     """What the client of this request may still try."""
     throttling: Throttling = request.app.state.throttling
@@ -44,6 +51,7 @@ async def get_throttle(request: Request) -> Throttle:
 
 AppSettings = Annotated[Settings, Depends(get_app_settings)]
 AppDatabase = Annotated[Database, Depends(get_database)]
+AppShutdown = Annotated[Shutdown, Depends(get_shutdown)]
 ClientThrottle = Annotated[Throttle, Depends(get_throttle)]
 
 

@@ -15,6 +15,7 @@ from app.models.base import Declarative
 from app.proxies import ProxyHeaders
 from app.resources import runtime
 from app.resources.catalog import Catalog, catalog_of
+from app.shutdown import Shutdown
 from app.throttling import Throttling
 
 
@@ -28,9 +29,11 @@ def create_app(settings: Settings, catalog: Catalog | None = None) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with aclosing(app.state.throttling), open_database(settings) as database, _worker(database, settings):
             app.state.database = database
-            yield
+            with shutdown.announced():
+                yield
 
     logs.configure(settings)
+    shutdown = Shutdown(settings.shutdown_delay)
     # FastAPIOffline serves the scripts of /docs and /redoc itself, where FastAPI sends the browser to a CDN.
     app = FastAPIOffline(
         title=settings.app_name,
@@ -41,6 +44,7 @@ def create_app(settings: Settings, catalog: Catalog | None = None) -> FastAPI:
         responses=problems.ANY_OTHER,
     )
     app.state.settings = settings
+    app.state.shutdown = shutdown
     app.state.throttling = Throttling(settings)
     problems.install(app)
     contract.install(app)
@@ -52,7 +56,7 @@ def create_app(settings: Settings, catalog: Catalog | None = None) -> FastAPI:
     app.add_middleware(TrailingSlash)
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
     app.add_middleware(SameOrigin, trusted_origins=settings.backend_cors_origins)
-    app.add_middleware(RequestContext)
+    app.add_middleware(RequestContext, shutdown=shutdown)
     app.add_middleware(
         CORSMiddleware,
         allow_origins=settings.backend_cors_origins,

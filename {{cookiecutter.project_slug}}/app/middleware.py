@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.problems import problem_response
+from app.shutdown import Shutdown
 
 log = structlog.get_logger("app.request")
 
@@ -26,8 +27,9 @@ class RequestContext:
     through several services; otherwise a new one. It is in every log line and in the answer.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, shutdown: Shutdown) -> None:
         self._app = app
+        self._shutdown = shutdown
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -45,7 +47,10 @@ class RequestContext:
             nonlocal answered
             if message["type"] == "http.response.start":
                 answered = int(message["status"])  # an HTTPStatus would be logged as such
-                MutableHeaders(scope=message)["X-Request-ID"] = request_id
+                headers = MutableHeaders(scope=message)
+                headers["X-Request-ID"] = request_id
+                if self._shutdown.begun:  # the client's next connection may go elsewhere
+                    headers["Connection"] = "close"
             await send(message)
 
         try:

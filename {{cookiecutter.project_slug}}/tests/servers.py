@@ -45,16 +45,16 @@ async def until(condition: Callable[[], Awaitable[object]], within: float = PATI
 
 
 class Server:
-    """The application on a database, served by uvicorn in a process of its own. Its log is a file in `logs`."""
+    """The application on a database, served as in production, but for these settings. Its log is a file in `logs`."""
 
-    def __init__(self, dsn: str, logs: Path) -> None:
+    def __init__(self, dsn: str, logs: Path, **settings: str) -> None:
         self.url = ""
         self._log = logs / f"{secrets.token_hex(4)}.log"
         with self._log.open("wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "uvicorn", "app.main:app", "--port", "0"],
+                [sys.executable, "-m", "app", "serve", "--port", "0"],
                 cwd=ROOT,
-                env=os.environ | _SETTINGS | {"DATABASE_URL": dsn},
+                env=os.environ | _SETTINGS | {"DATABASE_URL": dsn} | settings,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -69,11 +69,11 @@ class Server:
         return re.findall(r".*(?:\[error|\[critical|Traceback).*", self.log())
 
     async def started(self) -> bool:
-        """Whether it is up. The system has chosen its port, and uvicorn tells which."""
+        """Whether it is up. The system has chosen its port, and uvicorn tells which, maybe before it listens there."""
         assert self.process.poll() is None, self.log()
         if told := re.search(r"running on (http://[\d.]+:\d+)", self.log()):
             self.url = told[1]
-        return bool(self.url)
+        return bool(self.url) and not await self.refuses()
 
     async def refuses(self) -> bool:
         """Whether nobody can connect any more."""
@@ -117,9 +117,9 @@ class Server:
 
 
 @asynccontextmanager
-async def served(dsn: str, logs: Path) -> AsyncIterator[Server]:
+async def served(dsn: str, logs: Path, **settings: str) -> AsyncIterator[Server]:
     """The application on this database, up until the block ends."""
-    server = Server(dsn, logs)
+    server = Server(dsn, logs, **settings)
     try:
         await until(server.started)
         yield server

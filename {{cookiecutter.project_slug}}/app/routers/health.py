@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 from sqlalchemy import literal, select
 
-from app.dependencies import AppSettings, Reads
+from app.dependencies import AppSettings, AppShutdown, Reads
 from app.errors import Unavailable
 from app.problems import documented
 
@@ -40,7 +40,9 @@ async def live() -> Health:
 
 
 @router.get("/health/ready", responses=documented(Unavailable))
-async def ready(reader: Reads) -> Health:
-    """The database answers: requests may come."""
+async def ready(reader: Reads, shutdown: AppShutdown) -> Health:
+    """The database answers, and this process is not about to end: requests may come."""
+    if shutdown.begun:
+        raise Unavailable("This process is about to end")
     await reader.one_or_none(select(literal(1)))
     return Health()

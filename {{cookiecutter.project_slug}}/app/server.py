@@ -1,0 +1,33 @@
+"""`python -m app serve`: the application as production runs it."""
+
+from typing import Final
+
+import uvicorn
+
+from app import logs
+from app.config import Settings
+
+# Seconds that an idle connection is kept: longer than a proxy in front keeps it (nginx and most load balancers: 60), or
+# the proxy sends a request just when this side hangs up, and has to answer 502.
+KEEP_ALIVE: Final = 75
+
+
+def serve(settings: Settings, host: str, port: int) -> None:
+    """Serve until SIGTERM or Ctrl-C, with as many processes as the settings say, which share the port.
+
+    One that dies is replaced. SIGTERM to this process reaches all of them.
+    """
+    logs.configure(settings)  # for what the process says that looks after the others; each of them does it for itself
+    uvicorn.run(
+        "app.main:app",
+        host=host,
+        port=port,
+        workers=settings.web_concurrency,
+        lifespan="on",
+        log_config=None,
+        access_log=False,  # `app.middleware` writes a better one
+        proxy_headers=False,  # `app.proxies` knows whom to believe
+        server_header=False,
+        timeout_keep_alive=KEEP_ALIVE,
+        timeout_graceful_shutdown=settings.shutdown_timeout,
+    )
