@@ -14,7 +14,7 @@ from sqlalchemy import Select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_sessionmaker
 
-from app import discovery, tenancy
+from app import discovery, retries, tenancy
 from app.config import Settings
 from app.driver_errors import translated
 from app.engine import EXPLAIN, create_engine, rows_expected
@@ -118,13 +118,15 @@ class UnitOfWork:
             if error is None:
                 raise
         if error is None:  # else, with or without a rollback: a connection that is lost takes its transaction along
-            await self._run_callbacks()
+            await self._follow_up()
 
     async def _keep(self) -> None:
         await self.session.commit()
-        await self._run_callbacks()
+        await self._follow_up()
 
-    async def _run_callbacks(self) -> None:
+    async def _follow_up(self) -> None:
+        """What the commit was the condition of."""
+        retries.committed()
         while self._after_commit:
             callback = self._after_commit.pop(0)
             try:

@@ -13,7 +13,7 @@ import asyncpg
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from app.errors import Conflict, Error, Invalid, Unavailable
+from app.errors import Conflict, Contended, Error, Invalid, Unavailable
 
 # What the client is told for a SQLSTATE (PostgreSQL's manual, appendix A), given the fields at fault.
 _REFUSALS: Final[dict[str, Callable[[Sequence[str]], Error]]] = {
@@ -23,8 +23,8 @@ _REFUSALS: Final[dict[str, Callable[[Sequence[str]], Error]]] = {
     "23502": lambda fields: Invalid(f"{fields[-1]} must have a value", fields[-1]),
     "23514": lambda fields: Invalid(f"{fields[-1]} has a value that is not allowed", fields[-1]),
     "23001": lambda _: Conflict(_REFERRED_TO),
-    "40001": lambda _: Conflict("Somebody else changed the same data at the same moment; try again"),
-    "40P01": lambda _: Conflict("Somebody else changed the same data at the same moment; try again"),
+    "40001": lambda _: Contended(),
+    "40P01": lambda _: Contended(),
 }
 _REFERRED_TO: Final = "Other data still refer to this"
 # Whole classes of them that say "not now": connection, resources, intervention of an operator (a time limit is one),

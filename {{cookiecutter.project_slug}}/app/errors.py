@@ -9,6 +9,7 @@ Error:
 ├── Invalid           the request makes no sense
 ├── TooManyRequests   more often than is allowed
 └── Unavailable       not now; worth another try
+    └── Contended     somebody else was at the same data, several times over
 
 Raised where it is known; `app.problems` turns each into an HTTP answer, once.
 """
@@ -97,3 +98,10 @@ class Unavailable(Error):
 
     def __init__(self, detail: str) -> None:
         super().__init__(detail, {"Retry-After": "1"})
+
+
+class Contended(Unavailable):
+    """The database gave this work up in favour of somebody else's; done again, it comes off (`app.retries`)."""
+
+    def __init__(self) -> None:
+        super().__init__("Others change the same data at this moment")

@@ -13,6 +13,7 @@ from app.database import Database, open_database
 from app.middleware import BodyLimit, Head, RequestContext, SameOrigin, TrailingSlash
 from app.models.base import Declarative
 from app.proxies import ProxyHeaders
+from app.request_retries import Retries
 from app.resources import runtime
 from app.resources.catalog import Catalog, catalog_of
 from app.shutdown import Shutdown
@@ -52,6 +53,7 @@ def create_app(settings: Settings, catalog: Catalog | None = None) -> FastAPI:
         app.include_router(router)
     runtime.install(app, catalog or catalog_of(Declarative))
     # The last one added is the first to see a request.
+    app.add_middleware(Retries)
     app.add_middleware(Head)
     app.add_middleware(TrailingSlash)
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)

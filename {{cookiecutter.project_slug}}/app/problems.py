@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Match
 
-from app.errors import Error, Invalid, Unavailable
+from app.errors import Contended, Error, Invalid, Unavailable
 
 log = structlog.get_logger(__name__)
 
@@ -92,7 +92,9 @@ async def _answer_error(request: Request, error: Error) -> Response:
     field_errors = None
     if isinstance(error, Invalid) and error.field is not None:
         field_errors = [{"loc": ["body", error.field], "msg": error.detail, "type": "value_error"}]
-    if isinstance(error, Unavailable):  # the client learns that it is so, the logs why
+    if isinstance(error, Contended):
+        request.state.contended = True  # for `app.request_retries`, which may send the answer to another try
+    elif isinstance(error, Unavailable):  # the client learns that it is so, the logs why
         cause = error.__cause__
         log.warning("unavailable", detail=error.detail, reason=str(getattr(cause, "orig", cause)))
     return problem_response(request, error.status, error.detail, errors=field_errors, headers=error.headers)

@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 
 from app.config import ROOT, Settings
 from app.database import Database, NestedUnitOfWorkError, UnitOfWork, open_database
-from app.errors import Conflict, Error, Invalid, Unavailable
+from app.errors import Conflict, Contended, Error, Invalid, Unavailable
 from app.models.article import Article
 from app.models.audit_event import AuditEvent
 from app.models.user import User
@@ -235,7 +235,13 @@ class TestTranslatedErrors:
 
     @pytest.mark.parametrize(
         ("state", "expected"),
-        [("40001", Conflict), ("40P01", Conflict), ("23514", Invalid), ("53300", Unavailable), ("57014", Unavailable)],
+        [
+            ("40001", Contended),
+            ("40P01", Contended),
+            ("23514", Invalid),
+            ("53300", Unavailable),
+            ("57014", Unavailable),
+        ],
     )
     async def test_every_refusal_has_its_answer(self, database: Database, state: str, expected: type[Error]) -> None:
         with pytest.raises(expected):
