@@ -75,6 +75,7 @@ class Settings(BaseSettings):
     trusted_proxies: Listed[Proxy] = []
     backend_cors_origins: Listed[Origin] = []
     max_body_bytes: int = Field(default=2**20, ge=1)
+    request_timeout: float = Field(default=20.0, gt=0)
 
     web_concurrency: int = Field(default=1, ge=1)
     shutdown_delay: float = Field(default=0.0, ge=0)

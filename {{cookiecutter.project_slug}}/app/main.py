@@ -18,6 +18,7 @@ from app.resources import runtime
 from app.resources.catalog import Catalog, catalog_of
 from app.shutdown import Shutdown
 from app.throttling import Throttling
+from app.time_limit import TimeLimit
 
 
 def create_app(settings: Settings, catalog: Catalog | None = None) -> FastAPI:
@@ -57,6 +58,7 @@ def create_app(settings: Settings, catalog: Catalog | None = None) -> FastAPI:
     app.add_middleware(Head)
     app.add_middleware(TrailingSlash)
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
+    app.add_middleware(TimeLimit, seconds=settings.request_timeout)
     app.add_middleware(SameOrigin, trusted_origins=settings.backend_cors_origins)
     app.add_middleware(RequestContext, shutdown=shutdown)
     app.add_middleware(

@@ -136,8 +136,8 @@ async def test_work_outside_of_requests_is_retried_too(
         return f"by {first}"
 
     one, other = articles
-    done = await asyncio.gather(retried(lambda: work(one, other)), retried(lambda: work(other, one)))
-    assert done == [f"by {one}", f"by {other}"]
+    one_did, other_did = await asyncio.gather(retried(lambda: work(one, other)), retried(lambda: work(other, one)))
+    assert (one_did, other_did) == (f"by {one}", f"by {other}")
     assert sorted(meeting.tries.values()) == [1, 2]
     assert meeting.followed == {one: 1, other: 1}
 
