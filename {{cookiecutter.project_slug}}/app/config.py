@@ -8,7 +8,7 @@ from typing import Final, Literal
 from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from app.setting_types import Limit, Listed, MailAddress, Origin, PostgresUrl, Proxy, RedisUrl, Site
+from app.setting_types import Limit, Listed, MailAddress, Origin, PostgresUrl, Proxy, RedisUrl, Site, Token
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 
@@ -76,6 +76,8 @@ class Settings(BaseSettings):
     backend_cors_origins: Listed[Origin] = []
     max_body_bytes: int = Field(default=2**20, ge=1)
     request_timeout: float = Field(default=20.0, gt=0)
+
+    metrics_token: Token | None = None
 
     web_concurrency: int = Field(default=1, ge=1)
     shutdown_delay: float = Field(default=0.0, ge=0)

@@ -8,6 +8,7 @@ import asyncpg
 from sqlalchemy import event
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import AsyncAdaptedQueuePool, ConnectionPoolEntry
 
 from app.config import Settings
 from app.driver_errors import connecting
@@ -16,6 +17,19 @@ from app.driver_errors import connecting
 CONNECT_TIMEOUT = 3.0
 # Execution options of a statement whose plan is wanted instead of its rows.
 EXPLAIN: Final = {"explain": True}
+
+
+class Pool(AsyncAdaptedQueuePool):
+    """Knows how many wait for a connection: until one is given back, or until a new one is made."""
+
+    waiting = 0
+
+    def _do_get(self) -> ConnectionPoolEntry:
+        self.waiting += 1
+        try:
+            return super()._do_get()
+        finally:
+            self.waiting -= 1
 
 
 def create_engine(settings: Settings) -> AsyncEngine:
@@ -33,6 +47,7 @@ def create_engine(settings: Settings) -> AsyncEngine:
         async_creator=connect,
         # The values of a failed statement, hashes and addresses among them, stay out of the logs.
         hide_parameters=True,
+        poolclass=Pool,
         pool_size=settings.database_pool_size,
         max_overflow=0,
         pool_timeout=settings.database_pool_timeout,

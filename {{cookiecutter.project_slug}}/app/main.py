@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, nullcontext
+from typing import TYPE_CHECKING
 
 from fastapi import APIRouter, FastAPI
 from fastapi.middleware.cors import CORSMiddleware
@@ -20,6 +21,9 @@ from app.shutdown import Shutdown
 from app.throttling import Throttling
 from app.time_limit import TimeLimit
 
+if TYPE_CHECKING:
+    from app.metrics import Metrics
+
 
 def create_app(settings: Settings, catalog: Catalog | None = None) -> FastAPI:
     """A new application, which serves the models of the catalog: if none is given, every model of `Declarative`.
@@ -31,8 +35,9 @@ def create_app(settings: Settings, catalog: Catalog | None = None) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with aclosing(app.state.throttling), open_database(settings) as database, _worker(database, settings):
             app.state.database = database
-            with shutdown.announced():
-                yield
+            async with metrics.sampling(database) if metrics else nullcontext():
+                with shutdown.announced():
+                    yield
 
     logs.configure(settings)
     shutdown = Shutdown(settings.shutdown_delay)
@@ -47,11 +52,14 @@ def create_app(settings: Settings, catalog: Catalog | None = None) -> FastAPI:
     )
     app.state.settings = settings
     app.state.shutdown = shutdown
-    app.state.throttling = Throttling(settings)
+    metrics = _metrics(settings)
+    app.state.throttling = Throttling(settings, on_refusal=metrics.refuse if metrics else None)
     problems.install(app)
     contract.install(app)
     for router in discovery.declared("app.routers", "router", APIRouter):
         app.include_router(router)
+    if metrics:
+        metrics.install(app)
     runtime.install(app, catalog or catalog_of(Declarative))
     # The last one added is the first to see a request.
     app.add_middleware(Retries)
@@ -61,6 +69,8 @@ def create_app(settings: Settings, catalog: Catalog | None = None) -> FastAPI:
     app.add_middleware(TimeLimit, seconds=settings.request_timeout)
     app.add_middleware(SameOrigin, trusted_origins=settings.backend_cors_origins)
     app.add_middleware(RequestContext, shutdown=shutdown)
+    if metrics:
+        app.add_middleware(metrics.middleware)
     app.add_middleware(
         CORSMiddleware,
         allow_origins=settings.backend_cors_origins,
@@ -80,6 +90,15 @@ def create_app(settings: Settings, catalog: Catalog | None = None) -> FastAPI:
     # Outermost: what a trusted proxy says of the client is true for everything inside.
     app.add_middleware(ProxyHeaders, trusted=settings.trusted_proxies)
     return app
+
+
+def _metrics(settings: Settings) -> "Metrics | None":
+    """What counts for Prometheus, if that is wanted."""
+    if settings.metrics_token is None:
+        return None
+    from app.metrics import Metrics  # noqa: PLC0415  # its library takes a while to import
+
+    return Metrics(settings.metrics_token)
 
 
 def _worker(database: Database, settings: Settings) -> AbstractAsyncContextManager[None]:

@@ -3,7 +3,7 @@
 from email.errors import MessageError
 from email.headerregistry import Address
 from ipaddress import ip_network
-from typing import Annotated, TypeVar
+from typing import Annotated, Final, TypeVar
 from urllib.parse import urlsplit
 
 from limits import parse_many
@@ -12,6 +12,7 @@ from pydantic_core import from_json
 from pydantic_settings import NoDecode
 
 Item = TypeVar("Item")
+_SHORTEST_TOKEN: Final = 16
 
 
 def _postgresql_dsn(value: SecretStr) -> SecretStr:
@@ -49,6 +50,16 @@ def _redis_url(value: SecretStr) -> SecretStr:
             "it is no address such as redis://:password@host:6379/0 (rediss:// for TLS, unix:// for a socket); "
             "percent-encode special characters in the password"
         ) from None
+    return value
+
+
+def _token(value: SecretStr) -> SecretStr:
+    token = value.get_secret_value()
+    if len(token) < _SHORTEST_TOKEN or not token.isascii() or not token.isprintable() or " " in token:
+        raise ValueError(
+            f"it has to be at least {_SHORTEST_TOKEN} ASCII characters without a space; make one with: "
+            'python -c "import secrets; print(secrets.token_urlsafe(24))"'
+        )
     return value
 
 
@@ -106,6 +117,7 @@ def _split(value: object) -> object:
 
 PostgresUrl = Annotated[SecretStr, AfterValidator(_postgresql_dsn)]
 RedisUrl = Annotated[SecretStr, AfterValidator(_redis_url)]
+Token = Annotated[SecretStr, AfterValidator(_token)]
 Limit = Annotated[str, AfterValidator(_limit)]
 MailAddress = Annotated[str, AfterValidator(_mail_address)]
 Site = Annotated[str, AfterValidator(_site)]

@@ -2,6 +2,7 @@
 
 import hmac
 import unicodedata
+from collections.abc import Callable
 from ipaddress import IPv6Network, ip_address
 from typing import Final
 
@@ -19,9 +20,10 @@ log = structlog.get_logger(__name__)
 
 
 class Throttling:
-    """The limits of the settings, and what was counted against them."""
+    """The limits of the settings, and what was counted against them. `on_refusal` hears the name of the limit."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, on_refusal: Callable[[str], None] | None = None) -> None:
+        self._on_refusal = on_refusal
         self._enabled = settings.rate_limit_enabled
         self._secret = settings.secret_key.get_secret_value().encode()
         self._counters = Counters(settings.redis_url.get_secret_value() if settings.redis_url else None)
@@ -50,6 +52,8 @@ class Throttling:
         key = hmac.digest(self._secret, identity, "sha256").hex()
         wait = await self._counters.attempt(self._limits[name], f"{name}/{key}")
         if wait:
+            if self._on_refusal:
+                self._on_refusal(name)
             log.warning("throttled", limit=name, network=network, retry_after=wait)
             raise TooManyRequests(wait)
 

@@ -74,7 +74,7 @@ async def test_a_transaction_that_stands_idle_is_ended(own_settings: Settings) -
 
 
 @pytest.fixture
-async def slow(own_app: FastAPI, own_settings: Settings) -> AsyncIterator[FastAPI]:
+def slow(own_app: FastAPI, own_settings: Settings) -> FastAPI:
     """An application whose requests have a moment only, and endpoints that take longer."""
     app = create_app(own_settings.model_copy(update={"request_timeout": SHORT}))
     app.state.database = own_app.state.database

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from sqlalchemy import Delete, Update, delete, func, select, update
+from sqlalchemy import Delete, Select, Update, delete, func, select, update
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from app.models.outbox import OutboxMessage
@@ -47,4 +47,15 @@ def failed(message: OutboxMessage, error: str, *, final: bool) -> Update:
         update(OutboxMessage)
         .where(OutboxMessage.id == message.id, OutboxMessage.attempts == message.attempts)
         .values(last_error=error, **({"failed_at": func.now()} if final else {}))
+    )
+
+
+def backlog() -> Select[int, int, float]:
+    """How many messages wait, how many were given up, and for how many seconds the oldest that waits has done so."""
+    waits = OutboxMessage.failed_at.is_(None)
+    oldest = func.min(OutboxMessage.created_at).filter(waits)
+    return select(
+        func.count().filter(waits),
+        func.count(OutboxMessage.failed_at),
+        func.coalesce(func.extract("epoch", func.now() - oldest), 0.0),
     )
