@@ -77,6 +77,7 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(default=2**20, ge=1)
     request_timeout: float = Field(default=20.0, gt=0)
 
+    log_slow_statement_ms: float = Field(default=500.0, ge=0)
     metrics_token: Token | None = None
 
     web_concurrency: int = Field(default=1, ge=1)

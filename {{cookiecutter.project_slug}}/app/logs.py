@@ -58,5 +58,5 @@ def _quieten() -> None:
     access = logging.getLogger("uvicorn.access")
     access.handlers = []
     access.propagate = False
-    for name in ("asyncio", "passlib", "alembic.runtime.plugins"):  # they tell of themselves
+    for name in ("asyncio", "passlib", "alembic.runtime.plugins", "app.engine.Pool"):  # they tell of themselves
         logging.getLogger(name).setLevel(logging.WARNING)

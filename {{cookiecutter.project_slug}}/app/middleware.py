@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app import sql_timing
 from app.problems import problem_response
 from app.shutdown import Shutdown
 
@@ -40,6 +41,7 @@ class RequestContext:
         scope.setdefault("state", {})["request_id"] = request_id
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
+        sql = sql_timing.measured()
         answered = 0
         started = time.perf_counter()
 
@@ -71,6 +73,8 @@ class RequestContext:
                 path=scope["path"],
                 status=answered,
                 milliseconds=round((time.perf_counter() - started) * 1000, 1),
+                sql_statements=sql.statements,
+                sql_milliseconds=round(sql.seconds * 1000, 1),
             )
 
 

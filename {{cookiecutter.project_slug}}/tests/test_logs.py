@@ -1,5 +1,6 @@
 """What the logs say, and what they must not."""
 
+import asyncio
 import json
 import logging
 
@@ -7,10 +8,14 @@ import httpx
 import pytest
 import structlog
 from fastapi import FastAPI
+from sqlalchemy import func, select
 
 from app import logs
 from app.config import Settings
+from app.database import open_database
+from app.errors import Unavailable
 from app.main import create_app
+from app.models.article import Article
 from tests.contract import ContractTransport
 from tests.letters import Letters
 from tests.people import PASSWORD, People, Person
@@ -41,6 +46,54 @@ async def test_a_request_is_one_line_of_json(
         "request_id": "from-the-gateway.1",
         "level": "info",
     }
+
+
+async def logged_requests(app: FastAPI, capsys: pytest.CaptureFixture[str], *paths: str) -> list[dict[str, object]]:
+    logs.configure(app.state.settings.model_copy(update={"environment": "production"}))
+    capsys.readouterr()
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
+        await asyncio.gather(*(client.get(path) for path in paths))
+    return [line for line in lines(capsys.readouterr().out) if line["logger"] in {"app.request", "app.sql"}]
+
+
+async def test_it_says_how_much_of_it_is_sql(own_app: FastAPI, capsys: pytest.CaptureFixture[str]) -> None:
+    def numbers(line: dict[str, object]) -> tuple[float, float, float]:
+        return tuple(line[name] for name in ("sql_statements", "sql_milliseconds", "milliseconds"))  # type: ignore[return-value]
+
+    paths = ["/health/live", "/health/ready", "/articles?count=exact"] * 3  # at once, and not added to each other
+    by_path = {"/health/live": 0, "/health/ready": 1, "/articles": 2}
+    requests = await logged_requests(own_app, capsys, *paths)
+    assert len(requests) == len(paths)
+    for request in requests:
+        statements, in_sql, in_all = numbers(request)
+        assert statements == by_path[str(request["path"])]
+        assert (in_sql > 0) == (statements > 0)
+        assert in_sql <= in_all
+
+
+@pytest.mark.parametrize(("slow", "told"), [(0.001, True), (0.0, False), (60_000.0, False)])
+async def test_a_slow_statement_is_logged_without_its_values(
+    own_settings: Settings, capsys: pytest.CaptureFixture[str], slow: float, *, told: bool
+) -> None:
+    logs.configure(own_settings.model_copy(update={"environment": "production"}))
+    capsys.readouterr()
+    async with open_database(own_settings.model_copy(update={"log_slow_statement_ms": slow})) as database:
+        await database.reader().unscoped().all(select(Article).where(Article.title == "a value"))
+    written = capsys.readouterr().out
+    assert ("slow_statement" in written) == told
+    assert ("FROM articles WHERE articles.title = $1" in written) == told
+    assert "a value" not in written
+
+
+async def test_the_slowest_are_those_that_fail(own_settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure(own_settings.model_copy(update={"environment": "production"}))
+    limits = {"log_slow_statement_ms": 50.0, "database_statement_timeout": 0.1}
+    async with open_database(own_settings.model_copy(update=limits)) as database:
+        with pytest.raises(Unavailable):
+            await database.reader().row(select(func.pg_sleep(60)))
+    (line,) = lines(capsys.readouterr().out)
+    assert (line["event"], line["statement"]) == ("slow_statement", "SELECT pg_sleep($1::INTEGER) AS pg_sleep_1")
+    assert float(str(line["milliseconds"])) >= 50
 
 
 async def test_robustness_32_no_password_and_no_token(
