@@ -78,6 +78,7 @@ class Settings(BaseSettings):
     request_timeout: float = Field(default=20.0, gt=0)
 
     log_slow_statement_ms: float = Field(default=500.0, ge=0)
+    otel_exporter_otlp_endpoint: Site = ""
     metrics_token: Token | None = None
 
     web_concurrency: int = Field(default=1, ge=1)

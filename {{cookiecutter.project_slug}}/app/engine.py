@@ -10,7 +10,7 @@ from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool, ConnectionPoolEntry
 
-from app import sql_timing
+from app import sql_timing, telemetry
 from app.config import Settings
 from app.driver_errors import connecting
 
@@ -55,6 +55,8 @@ def create_engine(settings: Settings) -> AsyncEngine:
     )
     event.listen(engine.sync_engine, "checkout", _refuse_closed)
     event.listen(engine.sync_engine, "before_cursor_execute", _explain, retval=True)
+    if settings.otel_exporter_otlp_endpoint:
+        telemetry.trace_statements(engine.sync_engine)
     sql_timing.install(engine.sync_engine, slow=settings.log_slow_statement_ms / 1000)
     return engine
 

@@ -7,6 +7,7 @@ import sys
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from app import telemetry
 from app.config import Settings
 
 _SECRET = re.compile(r"password|secret|token|authorization|cookie|dsn|database_url", re.IGNORECASE)
@@ -26,6 +27,8 @@ def configure(settings: Settings) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         redact,
     ]
+    if settings.otel_exporter_otlp_endpoint:
+        shared.append(telemetry.name_trace)
     renderer: list[Processor] = (
         [structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty(), exception_formatter=structlog.dev.plain_traceback)]
         if settings.environment == "development"

@@ -1,14 +1,15 @@
 """The application, put together."""
 
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, nullcontext
-from typing import TYPE_CHECKING
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, asynccontextmanager, nullcontext
+from typing import TYPE_CHECKING, Final
 
 from fastapi import APIRouter, FastAPI
 from fastapi.middleware.cors import CORSMiddleware
+from fastapi.telemetry import TelemetryConfig
 from fastapi_offline import FastAPIOffline
 
-from app import contract, discovery, logs, problems
+from app import contract, discovery, logs, problems, telemetry
 from app.config import Settings, get_settings
 from app.database import Database, open_database
 from app.middleware import BodyLimit, Head, RequestContext, SameOrigin, TrailingSlash
@@ -24,6 +25,10 @@ from app.time_limit import TimeLimit
 if TYPE_CHECKING:
     from app.metrics import Metrics
 
+# Without the texts of exceptions, which may hold what nobody should see and are in the logs; spans of dependencies,
+# endpoint and serialization each would tell less than they cost.
+_TELEMETRY: Final[TelemetryConfig] = {"auto_configure": False, "logs": False, "operation_spans": False}
+
 
 def create_app(settings: Settings, catalog: Catalog | None = None) -> FastAPI:
     """A new application, which serves the models of the catalog: if none is given, every model of `Declarative`.
@@ -33,11 +38,15 @@ def create_app(settings: Settings, catalog: Catalog | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with aclosing(app.state.throttling), open_database(settings) as database, _worker(database, settings):
-            app.state.database = database
-            async with metrics.sampling(database) if metrics else nullcontext():
-                with shutdown.announced():
-                    yield
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(telemetry.exporting(settings))
+            await stack.enter_async_context(aclosing(app.state.throttling))
+            app.state.database = database = await stack.enter_async_context(open_database(settings))
+            await stack.enter_async_context(_worker(database, settings))
+            if metrics:
+                await stack.enter_async_context(metrics.sampling(database))
+            stack.enter_context(shutdown.announced())
+            yield
 
     logs.configure(settings)
     shutdown = Shutdown(settings.shutdown_delay)
@@ -49,6 +58,7 @@ def create_app(settings: Settings, catalog: Catalog | None = None) -> FastAPI:
         redirect_slashes=False,
         generate_unique_id_function=contract.operation_id,
         responses=problems.ANY_OTHER,
+        telemetry=_TELEMETRY,
     )
     app.state.settings = settings
     app.state.shutdown = shutdown

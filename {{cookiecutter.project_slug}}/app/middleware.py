@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app import sql_timing
+from app import sql_timing, telemetry
 from app.problems import problem_response
 from app.shutdown import Shutdown
 
@@ -41,6 +41,7 @@ class RequestContext:
         scope.setdefault("state", {})["request_id"] = request_id
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
+        telemetry.note_request_id(request_id)
         sql = sql_timing.measured()
         answered = 0
         started = time.perf_counter()

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import structlog
 
+from app import telemetry
 from app.config import Settings
 from app.database import Database, open_database
 from app.errors import Unavailable
@@ -72,7 +73,8 @@ class Worker:
                 async with self._database.unit_of_work() as uow:
                     mail = await Mailing(uow, self._settings).prepare(message)
                 if mail is not None:
-                    await self._transport.send(compose(mail, self._settings))
+                    with telemetry.span("send mail", kind=message.kind, attempt=message.attempts):
+                        await self._transport.send(compose(mail, self._settings))
         except Unavailable:
             raise
         except Exception as error:  # noqa: BLE001  # the network, the server, a template: the message is tried again
@@ -143,7 +145,7 @@ async def serve(settings: Settings) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, end)
-    async with open_database(settings) as database, working(database, settings):
+    async with telemetry.exporting(settings), open_database(settings) as database, working(database, settings):
         log.info("worker_started")
         await stop.wait()
     log.info("worker_stopped")
