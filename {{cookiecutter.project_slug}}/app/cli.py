@@ -130,6 +130,33 @@ def _asked_for(email: str, username: str) -> tuple[str, str, str]:
 
 
 @cli.command()
+def backup(file: Annotated[Path, typer.Argument(help="The file to be made")]) -> None:
+    """Write the whole database into a file, while others go on using it."""
+    from app import backups  # noqa: PLC0415  # as above
+
+    try:
+        backups.backup(get_settings(), file)
+    except backups.BackupError as error:
+        sys.exit(str(error))
+    typer.echo(f"{file}: {file.stat().st_size:,} bytes")
+
+
+@cli.command()
+def restore(
+    file: Annotated[Path, typer.Argument(help="What `backup` has made")],
+    replace: Annotated[bool, typer.Option("--replace", help="Whatever the database has now may go")] = False,
+) -> None:
+    """Put a backup into the database, which has to be empty: all of it or nothing."""
+    from app import backups  # noqa: PLC0415  # as above
+
+    try:
+        backups.restore(get_settings(), file, replace=replace)
+    except backups.BackupError as error:
+        sys.exit(str(error))
+    typer.echo(f"The database is as it was in {file}. Bring it to the newest schema: python -m app migrate")
+
+
+@cli.command()
 def generate(
     check: Annotated[bool, typer.Option("--check", help="Only say whether the files are current")] = False,
     into: Annotated[Path, typer.Option(help="The directory")] = ROOT,
