@@ -4,6 +4,7 @@ import sys
 from functools import lru_cache
 from pathlib import Path
 from typing import Final, Literal
+from urllib.parse import quote, urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -11,6 +12,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from app.setting_types import Limit, Listed, MailAddress, Origin, PostgresUrl, Proxy, RedisUrl, Site, Token
 
 ROOT: Final = Path(__file__).resolve().parent.parent
+
+# Where Docker, Podman and Kubernetes put secrets as files, named like the settings in lower case.
+_SECRETS: Final = Path("/run/secrets")
 
 # RFC 7518, section 3.2: an HMAC key is at least as long as the hash that it is used with.
 _KEY_BYTES: Final = {"HS256": 32, "HS384": 48, "HS512": 64}
@@ -24,6 +28,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(
         env_file=ROOT / ".env",
         env_file_encoding="utf-8",
+        secrets_dir=_SECRETS if _SECRETS.is_dir() else None,  # pydantic-settings warns of one that is not there
         env_ignore_empty=True,
         extra="ignore",
         frozen=True,
@@ -37,6 +42,7 @@ class Settings(BaseSettings):
     debug: bool = False
 
     database_url: PostgresUrl
+    database_password: SecretStr = SecretStr("")
     database_pool_size: int = Field(default=15, ge=1)
     database_pool_timeout: float = Field(default=1.0, gt=0)
     database_statement_timeout: float = Field(default=10.0, ge=0)
@@ -87,8 +93,12 @@ class Settings(BaseSettings):
 
     @property
     def dsn(self) -> str:
-        """The database's address in the form that libpq, asyncpg and every tool understand."""
-        return self.database_url.get_secret_value()
+        """The database's address, password included, in the form that libpq, asyncpg and every tool understand."""
+        url, password = self.database_url.get_secret_value(), self.database_password.get_secret_value()
+        parts = urlsplit(url)
+        if not password or not parts.username or parts.password is not None:
+            return url
+        return url.replace("@", f":{quote(password, safe='')}@", 1)
 
     @model_validator(mode="after")
     def _has_a_strong_key(self) -> "Settings":

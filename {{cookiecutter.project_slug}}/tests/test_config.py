@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from pydantic import SecretStr, ValidationError
@@ -77,6 +78,25 @@ def test_robustness_22_a_placeholder_is_for_development_only(monkeypatch: pytest
     message = complaint(monkeypatch, SECRET_KEY=key, ENVIRONMENT="production")
     assert "placeholder" in message
     assert key not in message
+
+
+def test_secrets_may_be_files_and_the_environment_wins(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """As Docker and Kubernetes hand them over: named like the setting, and editors end them with a line break."""
+    for name in ("SECRET_KEY", "DATABASE_PASSWORD", "SMTP_PASSWORD"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("DATABASE_URL", "postgresql://ada@db/blog?sslmode=require")
+    (tmp_path / "secret_key").write_text(f"{KEY}\n")
+    (tmp_path / "database_password").write_text("p@ss/wo:rd%\n")
+    read = Settings(_env_file=None, _secrets_dir=tmp_path)
+    assert read.secret_key == SecretStr(KEY)
+    assert read.dsn == "postgresql://ada:p%40ss%2Fwo%3Ard%25@db/blog?sslmode=require"
+    monkeypatch.setenv("SECRET_KEY", KEY[::-1])
+    assert Settings(_env_file=None, _secrets_dir=tmp_path).secret_key == SecretStr(KEY[::-1])
+
+
+@pytest.mark.parametrize("url", [DSN, "postgresql:///blog?host=/run/postgresql", "postgresql://db/blog"])
+def test_a_password_apart_is_for_an_address_with_a_user_and_none(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    assert settings(monkeypatch, DATABASE_URL=url, DATABASE_PASSWORD="another").dsn == url
 
 
 def test_who_does_not_say_where_gets_production(monkeypatch: pytest.MonkeyPatch) -> None:
