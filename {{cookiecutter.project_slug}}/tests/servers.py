@@ -45,14 +45,17 @@ async def until(condition: Callable[[], Awaitable[object]], within: float = PATI
 
 
 class Server:
-    """The application on a database, served as in production, but for these settings. Its log is a file in `logs`."""
+    """The application on a database, served as in production. Its log is a file in `logs`.
 
-    def __init__(self, dsn: str, logs: Path, **settings: str) -> None:
+    `options` are those of `python -m app serve`, `settings` the application's.
+    """
+
+    def __init__(self, dsn: str, logs: Path, *options: str, **settings: str) -> None:
         self.url = ""
         self._log = logs / f"{secrets.token_hex(4)}.log"
         with self._log.open("wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "app", "serve", "--port", "0"],
+                [sys.executable, "-m", "app", "serve", "--port", "0", *options],
                 cwd=ROOT,
                 env=os.environ | _SETTINGS | {"DATABASE_URL": dsn} | settings,
                 stdin=subprocess.DEVNULL,
@@ -117,9 +120,9 @@ class Server:
 
 
 @asynccontextmanager
-async def served(dsn: str, logs: Path, **settings: str) -> AsyncIterator[Server]:
+async def served(dsn: str, logs: Path, *options: str, **settings: str) -> AsyncIterator[Server]:
     """The application on this database, up until the block ends."""
-    server = Server(dsn, logs, **settings)
+    server = Server(dsn, logs, *options, **settings)
     try:
         await until(server.started)
         yield server
