@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from app.config import ROOT
-from tests.servers import PATIENCE, until
+from tests.servers import PATIENCE, Server, until
 
 SHIPPED = ROOT / "deploy" / "nginx"
 DOCKERFILE = ROOT / "Dockerfile"
@@ -47,6 +47,10 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def port_of(server: Server) -> int:
+    return httpx.URL(server.url).port or 80
 
 
 class Process:

@@ -1,10 +1,7 @@
 """The way in: nginx as it is shipped, in front of the application as the image starts it."""
 
-import asyncio
 import secrets
-from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
 from pathlib import Path
 
 import httpx
@@ -12,16 +9,14 @@ import psutil
 import pytest
 
 from app.config import Settings
-from app.problems import MEDIA_TYPE, Problem
-from tests.chaos.processes import Nginx, free_port, nginx, redis, shipped_options
+from tests.chaos.answers import problem
+from tests.chaos.processes import Nginx, nginx, port_of, shipped_options
 from tests.databases import clone
 from tests.people import PASSWORD
-from tests.servers import PATIENCE, Server, served, until
+from tests.servers import Server, served, until
 from tests.traffic import ARTICLE
 
 LIMIT: int = Settings.model_fields["max_body_bytes"].default
-# Every answer has each of these once, whoever made it.
-ONCE = ("x-request-id", "x-content-type-options", "x-frame-options", "referrer-policy")
 
 
 @pytest.fixture(scope="module")
@@ -59,20 +54,13 @@ async def ada(app: Server, front: Nginx) -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
-def port_of(server: Server) -> int:
-    return httpx.URL(server.url).port or 80
+async def heard_of(app: Server, request_id: str) -> None:
+    """Wait for the line of the application's log, which is written when the answer is out."""
 
+    async def told() -> bool:
+        return request_id in app.log()
 
-def problem(response: httpx.Response, status: int) -> Problem:
-    """The problem that the answer is: all of it as the application would say it."""
-    assert response.status_code == status
-    assert response.headers["content-type"] == MEDIA_TYPE
-    said = Problem.model_validate_json(response.text, strict=True)
-    assert said.status == status
-    assert said.request_id == response.headers["x-request-id"]
-    for name in ONCE:
-        assert len(response.headers.get_list(name)) == 1, name
-    return said
+    await until(told)
 
 
 async def test_a_body_over_the_limit_is_refused_without_the_application(
@@ -83,7 +71,7 @@ async def test_a_body_over_the_limit_is_refused_without_the_application(
             yield bytes(1024)
 
     largest = await anybody.post("/auth/register", content=bytes(LIMIT))
-    assert problem(largest, 422).request_id in app.log()  # as large as allowed, and no JSON
+    await heard_of(app, problem(largest, 422).request_id)  # as large as allowed, and no JSON
     for body in (bytes(LIMIT + 1), in_pieces()):
         refused = problem(await anybody.post("/auth/register?token=hidden", content=body), 413)
         assert (refused.title, refused.instance) == ("Request Entity Too Large", "/auth/register")
@@ -154,7 +142,7 @@ async def test_a_request_can_be_followed_and_its_query_is_not_written_down(
     headers = {"X-Request-ID": given, "Authorization": "Bearer hidden"}
     response = await anybody.get("/articles?q=hidden", headers=headers)
     assert response.headers.get_list("x-request-id") == [given]
-    assert given in app.log()
+    await heard_of(app, given)
     entry = await front.logged(given)
     assert (entry["client"], entry["path"], entry["status"]) == ("127.0.0.1", "/articles", 401)
     assert "hidden" not in str(entry)
@@ -173,74 +161,3 @@ async def test_with_a_certificate_there_is_https_and_nothing_else(app: Server, t
         plain = await client.get(f"{front.plain}/articles?limit=1")
         assert (plain.status_code, plain.headers["location"]) == (308, "https://127.0.0.1/articles?limit=1")
         assert "strict-transport-security" not in plain.headers
-
-
-async def test_an_application_that_is_away_is_a_problem_and_one_that_is_back_is_found(dsn: str, tmp_path: Path) -> None:
-    port = free_port()
-    options = (*shipped_options(), "--port", str(port))
-    async with nginx(tmp_path, port) as front, front.client() as client:
-        for _ in range(2):
-            async with served(dsn, tmp_path, *options):
-                assert (await client.get("/health/ready")).status_code == 200
-            away = await client.get("/health/ready")
-            assert problem(away, 502).detail == "The application does not answer"
-            assert away.headers["retry-after"] == "1"
-
-
-async def test_a_rolling_restart_fails_no_request(dsn: str, tmp_path: Path) -> None:
-    """One process after the other: SIGTERM, and the next one only when this one is ready again."""
-    ports = free_port(), free_port()
-    answers: Counter[int] = Counter()
-    enough = False
-
-    async def ask(client: httpx.AsyncClient) -> None:
-        while not enough:
-            answers[(await client.get("/health/ready")).status_code] += 1
-
-    async def heard(times: int) -> None:
-        before = answers.total()
-
-        async def more() -> bool:
-            return answers.total() >= before + times
-
-        await until(more)
-
-    async def start(port: int) -> Server:
-        return await stack.enter_async_context(served(dsn, tmp_path, *shipped_options(), "--port", str(port)))
-
-    async with AsyncExitStack() as stack:
-        servers = [await start(port) for port in ports]
-        client = await stack.enter_async_context((await stack.enter_async_context(nginx(tmp_path, *ports))).client())
-        async with asyncio.TaskGroup() as tasks:
-            for _ in range(16):
-                tasks.create_task(ask(client))
-            for server, port in zip(servers, ports, strict=True):
-                await heard(100)
-                server.process.terminate()
-                await asyncio.to_thread(server.process.wait, PATIENCE)
-                await heard(100)
-                await start(port)
-            await heard(100)
-            enough = True
-    assert answers.keys() == {200}
-
-
-async def test_robustness_48_without_redis_each_process_counts_for_itself(dsn: str, tmp_path: Path) -> None:
-    form = {"username": "nobody", "password": "a guess"}
-    limits = {"RATE_LIMIT_ENABLED": "true", "RATE_LIMIT_LOGIN": "2/day", "TRUSTED_PROXIES": "127.0.0.1"}
-    async with AsyncExitStack() as stack:
-        counters = await stack.enter_async_context(redis(tmp_path))
-        limits["REDIS_URL"] = f"redis://127.0.0.1:{counters.port}/0"
-        servers = [await stack.enter_async_context(served(dsn, tmp_path, *shipped_options(), **limits)) for _ in "12"]
-        front = await stack.enter_async_context(nginx(tmp_path, *map(port_of, servers)))
-        client = await stack.enter_async_context(front.client())
-
-        async def guesses(number: int) -> Counter[int]:
-            responses = [await client.post("/auth/login", data=form) for _ in range(number)]
-            return Counter(response.status_code for response in responses)
-
-        assert await guesses(4) == {401: 2, 429: 2}
-        await counters.stop()
-        assert await guesses(12) == {401: 4, 429: 8}
-        assert (await client.get("/health/ready")).status_code == 200
-        assert all("redis_lost" in server.log() and not server.complaints() for server in servers)
