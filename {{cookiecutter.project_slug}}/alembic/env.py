@@ -15,6 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.schema import SchemaItem
 
 from app.config import Settings, get_settings
+from app.connections import Connection as DriverConnection
 from app.development import database_server
 from app.discovery import modules
 from app.engine import create_engine
@@ -76,6 +77,12 @@ async def run_online() -> None:
         reason = error.__cause__ if isinstance(error, Unavailable) else getattr(error, "orig", error)
         raise CommandError(f"The database of DATABASE_URL cannot be used: {reason}") from error
     try:
+        driver: DriverConnection | None = (await connection.get_raw_connection()).driver_connection
+        if driver is not None and driver.pooled:
+            raise CommandError(
+                "DATABASE_URL leads to a pooler (PgBouncer), where the lock that keeps others from migrating at the "
+                "same time would stay behind: for migrations it has to be the address of PostgreSQL itself"
+            )
         await connection.run_sync(run)
     except DBAPIError as error:
         raise CommandError(f"The database refuses: {error.orig}\n{error.statement}") from error

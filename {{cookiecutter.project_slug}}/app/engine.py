@@ -1,10 +1,9 @@
-"""Connections to PostgreSQL: how they are made, and when one is of no use any more."""
+"""Pools of connections to PostgreSQL: what becomes of one between its uses."""
 
 import json
 import select
 from typing import Any, Final
 
-import asyncpg
 from sqlalchemy import event
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -12,10 +11,8 @@ from sqlalchemy.pool import AsyncAdaptedQueuePool, ConnectionPoolEntry
 
 from app import sql_timing, telemetry
 from app.config import Settings
-from app.driver_errors import connecting
+from app.connections import Connector
 
-# Seconds. A server that was out of reach is found again soon after: who still waits for the old one does not wait long.
-CONNECT_TIMEOUT = 3.0
 # Execution options of a statement whose plan is wanted instead of its rows.
 EXPLAIN: Final = {"explain": True}
 
@@ -34,18 +31,10 @@ class Pool(AsyncAdaptedQueuePool):
 
 
 def create_engine(settings: Settings) -> AsyncEngine:
-    """A pool of connections to the database of the settings.
-
-    asyncpg parses the URL itself, so that everything libpq knows (sslmode, several hosts, …) works in it.
-    """
-
-    async def connect() -> asyncpg.Connection:
-        with connecting():
-            return await asyncpg.connect(settings.dsn, timeout=CONNECT_TIMEOUT, server_settings=_of_session(settings))
-
+    """A pool of connections to the database of the settings."""
     engine = create_async_engine(
         "postgresql+asyncpg://",
-        async_creator=connect,
+        async_creator=Connector(settings),
         # The values of a failed statement, hashes and addresses among them, stay out of the logs.
         hide_parameters=True,
         poolclass=Pool,
@@ -53,6 +42,7 @@ def create_engine(settings: Settings) -> AsyncEngine:
         max_overflow=0,
         pool_timeout=settings.database_pool_timeout,
     )
+    event.listen(engine.sync_engine, "connect", _keep_no_statements)
     event.listen(engine.sync_engine, "checkout", _refuse_closed)
     event.listen(engine.sync_engine, "before_cursor_execute", _explain, retval=True)
     if settings.otel_exporter_otlp_endpoint:
@@ -61,14 +51,10 @@ def create_engine(settings: Settings) -> AsyncEngine:
     return engine
 
 
-def _of_session(settings: Settings) -> dict[str, str]:
-    """What PostgreSQL is told when a connection begins. Limits are sent only if there are any."""
-    limits = {
-        "statement_timeout": settings.database_statement_timeout,
-        "lock_timeout": settings.database_lock_timeout,
-        "idle_in_transaction_session_timeout": settings.database_idle_timeout,
-    }
-    return {"timezone": "UTC"} | {name: str(round(seconds * 1000)) for name, seconds in limits.items() if seconds}
+def _keep_no_statements(connection: Any, _record: object) -> None:
+    """Have each statement prepared anew where a pooler answers. What asyncpg has to do with that it knows already."""
+    if connection.driver_connection.pooled:
+        connection._prepared_statement_cache = None  # noqa: SLF001  # its size is chosen before there is a connection
 
 
 def _explain(

@@ -264,7 +264,7 @@ class TestTranslatedErrors:
     async def test_a_server_that_says_nothing_is_unavailable(
         self, settings: Settings, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("app.engine.CONNECT_TIMEOUT", 0.1)
+        monkeypatch.setattr("app.connections.CONNECT_TIMEOUT", 0.1)
         with socket.create_server(("127.0.0.1", 0)) as silent:
             url = SecretStr(f"postgresql://ada:secret@127.0.0.1:{silent.getsockname()[1]}/blog")
             async with open_database(settings.model_copy(update={"database_url": url})) as database:

@@ -1,0 +1,89 @@
+"""How a connection to PostgreSQL begins, also where PgBouncer stands between."""
+
+from typing import Any, Final
+
+import asyncpg
+import structlog
+
+from app.config import Settings
+from app.driver_errors import connecting
+
+# Seconds. A server that was out of reach is found again soon after: who still waits for the old one does not wait long.
+CONNECT_TIMEOUT = 3.0
+
+log = structlog.get_logger(__name__)
+
+
+class Connection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg has no types
+    """asyncpg's, which knows whether the other end is PostgreSQL itself or a pooler such as PgBouncer.
+
+    From a pooler each transaction may get another connection of PostgreSQL's: what is said to one of them, a prepared
+    statement or a SET, the next transaction may not find.
+    """
+
+    pooled = False
+
+
+class Connector:
+    """Makes connections to the database of the settings.
+
+    asyncpg parses the URL itself, so that everything libpq knows (sslmode, several hosts, …) works in it.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._dsn = settings.dsn
+        self._warned = False
+        limits = {
+            "statement_timeout": settings.database_statement_timeout,
+            "lock_timeout": settings.database_lock_timeout,
+            "idle_in_transaction_session_timeout": settings.database_idle_timeout,
+        }
+        # In milliseconds, and only if there are any.
+        self._limits: Final = {name: round(seconds * 1000) for name, seconds in limits.items() if seconds}
+
+    async def __call__(self) -> Connection:
+        """A new connection. Raises `Unavailable`."""
+        with connecting():
+            connection = await self._connect()
+            try:
+                if await self._limit(connection):
+                    return connection
+                await connection.close()
+                connection = await self._connect(statement_cache_size=0)
+                connection.pooled = True
+                await self._warn_of_missing_limits(connection)
+            except BaseException:
+                connection.terminate()
+                raise
+            return connection
+
+    async def _connect(self, **options: Any) -> Connection:
+        """The time zone is sent along, because a pooler keeps it apart for each client. It would refuse the limits."""
+        connection: Connection = await asyncpg.connect(
+            self._dsn,
+            timeout=CONNECT_TIMEOUT,
+            server_settings={"timezone": "UTC"},
+            connection_class=Connection,
+            **options,
+        )
+        return connection
+
+    async def _limit(self, connection: Connection) -> bool:
+        """Set the limits, unless a pooler has answered: whether none has.
+
+        A pooler invents the number of the process that clients are told when they connect. This one statement asks
+        and sets, and is not prepared, so that it leaves nothing behind: PostgreSQL tells how many rows there were.
+        """
+        limits = ", ".join(f"set_config('{name}', '{value}', false)" for name, value in self._limits.items())
+        own = f"SELECT {limits or 1} WHERE pg_backend_pid() = {connection.get_server_pid()}"
+        return bool(await connection.execute(own) == "SELECT 1")
+
+    async def _warn_of_missing_limits(self, connection: Connection) -> None:
+        """Say once which limits are not in force behind the pooler, where somebody else has to set them."""
+        if self._warned:
+            return
+        self._warned = True
+        for name, wanted in self._limits.items():
+            there = await connection.fetchval("SELECT setting::bigint FROM pg_settings WHERE name = $1", name)
+            if not 0 < there <= wanted:
+                log.warning("database_limit_not_in_force", limit=name, wanted_ms=wanted, there_ms=there)
