@@ -2,15 +2,15 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar, TypeVarTuple
 from weakref import WeakKeyDictionary
 
 import structlog
+from sqlalchemy import Result, Select
 from sqlalchemy import Row as SqlRow
-from sqlalchemy import Select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_sessionmaker
 
@@ -18,6 +18,8 @@ from app import discovery, retries, tenancy
 from app.config import Settings
 from app.driver_errors import translated
 from app.engine import EXPLAIN, create_engine, rows_expected
+from app.errors import Unavailable
+from app.replica import Replica, is_its_own
 
 # Models refer to each other by name: whoever uses one needs all of them.
 with discovery.assembling():
@@ -162,60 +164,83 @@ class Reader:
 
     A read in BEGIN … ROLLBACK costs three round trips where this costs one. Each statement takes a
     connection and gives it back, so that nothing is held while the request does something else.
+
+    Where there is a replica it answers, and may not know yet what was committed a moment ago.
     """
 
-    def __init__(self, sessions: async_sessionmaker[AsyncSession], scope: dict[Any, Any] | None = None) -> None:
+    def __init__(
+        self,
+        sessions: async_sessionmaker[AsyncSession],
+        scope: dict[Any, Any] | None = None,
+        replica: Replica | None = None,
+    ) -> None:
         self._sessions = sessions
         self._scope = scope or {}
+        self._replica = replica
+
+    def fresh(self) -> "Reader":
+        """The same from the primary, which knows of every commit: for what decides who may do what."""
+        return Reader(self._sessions, self._scope)
 
     def within(self, workspace_id: int) -> "Reader":
         """Reads of the rows of this workspace, and no others."""
         scope: dict[Any, Any] = {}
         tenancy.bind(scope, workspace_id)
-        return Reader(self._sessions, scope)
+        return Reader(self._sessions, scope, self._replica)
 
     def unscoped(self) -> "Reader":
         """Reads of the rows of every workspace. The statement has to know what it may show."""
         scope: dict[Any, Any] = {}
         tenancy.lift(scope)
-        return Reader(self._sessions, scope)
+        return Reader(self._sessions, scope, self._replica)
 
     async def all(self, statement: Select[Row]) -> Sequence[Row]:
         """The first column of every row."""
-        with translated():
-            async with self._sessions(info=self._scope) as session:
-                return (await session.scalars(statement)).all()
+        return (await self._result(statement)).scalars().all()
 
     async def one_or_none(self, statement: Select[Row]) -> Row | None:
         """The first column of the only row.
 
         Raises `MultipleResultsFound` when there is more than one: the statement is wrong then, not the request.
         """
-        with translated():
-            async with self._sessions(info=self._scope) as session:
-                return (await session.scalars(statement)).one_or_none()
+        return (await self._result(statement)).scalars().one_or_none()
 
     async def rows(self, statement: Select[Any]) -> Sequence[SqlRow[Any]]:
         """Every row, with all its columns."""
-        with translated():
-            async with self._sessions(info=self._scope) as session:
-                rows: Sequence[SqlRow[Any]] = (await session.execute(statement)).all()
-                return rows
+        return (await self._result(statement)).all()
 
     async def estimate(self, statement: Select[Any]) -> int:
         """How many rows PostgreSQL's planner expects, which takes no look at them."""
-        with translated():
-            async with self._sessions(info=self._scope) as session:
-                return rows_expected(await session.scalar(statement, execution_options=EXPLAIN))
+        return rows_expected((await self._result(statement, execution_options=EXPLAIN)).scalar())
 
     async def row(self, statement: Select[*Columns], **values: Any) -> SqlRow[*Columns] | None:
         """The only row, with all its columns. `values` are for the `bindparam`s of a statement that was built before.
 
         Raises `MultipleResultsFound` when there is more than one.
         """
+        return (await self._result(statement, values)).one_or_none()
+
+    async def _result(self, statement: Select[*Columns], *values: Any, **options: Any) -> Result[*Columns]:
+        """What the replica answers, or else the primary."""
         with translated():
-            async with self._sessions(info=self._scope) as session:
-                return (await session.execute(statement, values)).one_or_none()
+            if self._replica is not None and self._replica.may_be_asked():
+                try:
+                    answer = await self._execute(self._replica.sessions, statement, *values, **options)
+                except (DBAPIError, Unavailable) as error:
+                    if not is_its_own(error):
+                        raise
+                    self._replica.lose(error)
+                else:
+                    self._replica.find()
+                    return answer
+            return await self._execute(self._sessions, statement, *values, **options)
+
+    async def _execute(
+        self, sessions: async_sessionmaker[AsyncSession], statement: Select[*Columns], *values: Any, **options: Any
+    ) -> Result[*Columns]:
+        async with sessions(info=self._scope) as session:
+            result: Result[*Columns] = await session.execute(statement, *values, **options)
+            return result
 
 
 @dataclass(frozen=True)
@@ -224,6 +249,7 @@ class Database:
 
     writes: async_sessionmaker[AsyncSession]
     reads: async_sessionmaker[AsyncSession]
+    replica: Replica | None = None
 
     def unit_of_work(self) -> UnitOfWork:
         """A new transaction, to be entered with `async with`."""
@@ -231,7 +257,7 @@ class Database:
 
     def reader(self) -> Reader:
         """Reads that need no transaction."""
-        return Reader(self.reads)
+        return Reader(self.reads, replica=self.replica)
 
 
 def sessions(bind: AsyncEngine | AsyncConnection, **options: Any) -> async_sessionmaker[AsyncSession]:
@@ -242,12 +268,20 @@ def sessions(bind: AsyncEngine | AsyncConnection, **options: Any) -> async_sessi
 @asynccontextmanager
 async def open_database(settings: Settings) -> AsyncIterator[Database]:
     """The database while the block runs. Connects on the first statement, not here: a start does not wait for it."""
-    engine = create_engine(settings)
-    autocommit = engine.execution_options(isolation_level="AUTOCOMMIT")
-    try:
-        yield Database(
-            writes=sessions(engine),
-            reads=sessions(autocommit),
-        )
-    finally:
-        await engine.dispose()
+    async with AsyncExitStack() as engines:
+
+        def open_engine(of: Settings) -> AsyncEngine:
+            engine = create_engine(of)
+            engines.push_async_callback(engine.dispose)
+            return engine
+
+        primary = open_engine(settings)
+        replica = None
+        if settings.database_read_url is not None:
+            copy = open_engine(settings.model_copy(update={"database_url": settings.database_read_url}))
+            replica = Replica(sessions(_autocommit(copy)))
+        yield Database(writes=sessions(primary), reads=sessions(_autocommit(primary)), replica=replica)
+
+
+def _autocommit(engine: AsyncEngine) -> AsyncEngine:
+    return engine.execution_options(isolation_level="AUTOCOMMIT")

@@ -62,14 +62,20 @@ async def get_unit_of_work(database: AppDatabase) -> AsyncIterator[UnitOfWork]:
 
 
 async def get_reader(database: AppDatabase) -> Reader:
-    """Reads without a transaction."""
+    """Reads without a transaction. A replica may answer them, a moment behind."""
     return database.reader()
+
+
+async def get_fresh_reader(database: AppDatabase) -> Reader:
+    """Reads without a transaction that see every commit: for what decides who may do what."""
+    return database.reader().fresh()
 
 
 # scope="function": the commit comes before the answer. With the default scope it comes after,
 # and a commit that fails has been answered with 200.
 Uow = Annotated[UnitOfWork, Depends(get_unit_of_work, scope="function")]
 Reads = Annotated[Reader, Depends(get_reader)]
+FreshReads = Annotated[Reader, Depends(get_fresh_reader)]
 
 
 async def get_audit_log(request: Request, uow: Uow) -> AuditLog:
@@ -85,7 +91,7 @@ async def get_audit_log(request: Request, uow: Uow) -> AuditLog:
 Audit = Annotated[AuditLog, Depends(get_audit_log)]
 
 
-async def get_account_service(uow: Uow, reader: Reads, settings: AppSettings, audit: Audit) -> AccountService:
+async def get_account_service(uow: Uow, reader: FreshReads, settings: AppSettings, audit: Audit) -> AccountService:
     """Accounts, in the request's transaction."""
     return AccountService(uow, reader, settings, audit)
 
@@ -95,7 +101,9 @@ async def get_own_account_service(uow: Uow, settings: AppSettings, audit: Audit)
     return OwnAccountService(uow, settings, audit)
 
 
-async def get_email_proof_service(uow: Uow, reader: Reads, settings: AppSettings, audit: Audit) -> EmailProofService:
+async def get_email_proof_service(
+    uow: Uow, reader: FreshReads, settings: AppSettings, audit: Audit
+) -> EmailProofService:
     """What tokens from mails are good for, in the request's transaction."""
     return EmailProofService(uow, reader, settings, audit)
 
@@ -120,7 +128,7 @@ async def get_invitation_service(uow: Uow, settings: AppSettings, audit: Audit) 
     return InvitationService(uow, settings, audit)
 
 
-async def get_joining_service(uow: Uow, reader: Reads, settings: AppSettings, audit: Audit) -> JoiningService:
+async def get_joining_service(uow: Uow, reader: FreshReads, settings: AppSettings, audit: Audit) -> JoiningService:
     """Accepting them, in the request's transaction."""
     return JoiningService(uow, reader, settings, audit)
 

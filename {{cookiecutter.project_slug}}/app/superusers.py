@@ -58,5 +58,5 @@ async def _promote(settings: Settings, login: str, data: UserCreate | None) -> U
         if data is not None:
             # Whoever sits at the server may know which addresses have an account.
             settings = settings.model_copy(update={"registration_by_mail": False})
-            await AccountService(uow, database.reader(), settings, audit).register(data)
+            await AccountService(uow, database.reader().fresh(), settings, audit).register(data)
         return await Administration(uow, audit).promote(login)

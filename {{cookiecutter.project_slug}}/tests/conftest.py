@@ -36,6 +36,7 @@ IN_TESTS = {
     "rate_limit_enabled": False,
     "worker_in_process": False,
     "redis_url": None,
+    "database_read_url": None,
     "database_pool_timeout": 30.0,
     "database_statement_timeout": 30.0,
     "database_lock_timeout": 30.0,

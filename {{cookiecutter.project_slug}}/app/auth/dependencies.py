@@ -13,7 +13,7 @@ from app.auth.membership import Member, demand
 from app.auth.tokens import read_access_token
 from app.config import Settings
 from app.database import Reader, UnitOfWork
-from app.dependencies import AppSettings, Id, Reads, Uow
+from app.dependencies import AppSettings, FreshReads, Id, Reads, Uow
 from app.errors import Forbidden, NotFound, Unauthenticated
 from app.models.user import User
 from app.models.workspace import Membership
@@ -46,7 +46,7 @@ async def get_optional_caller(
     bearer: BearerToken,
     cookies: Cookies,
     settings: AppSettings,
-    reader: Reads,
+    reader: FreshReads,
     _: Annotated[str | None, Depends(_cookie)],
 ) -> Caller | None:
     """The caller, or nobody when there is no token. A token that is not valid is an error all the same, unless it is
@@ -134,7 +134,7 @@ class RoleInNamedWorkspace(RequiredRole):
 
     where = "that workspace"
 
-    async def __call__(self, workspace_id: Id, user: CurrentUser, reader: Reads) -> Member:
+    async def __call__(self, workspace_id: Id, user: CurrentUser, reader: FreshReads) -> Member:
         role = await reader.one_or_none(
             select(Membership.role).where(Membership.workspace_id == workspace_id, Membership.user_id == user.id)
         )

@@ -122,7 +122,7 @@ class Collection(Generic[Model]):
         statement = self._statements.page(wanted, query, whole=self._only_python)
         found = await reader.rows(statement)
         if of is not None and not found:
-            await _find(reader, of)
+            await _find(reader.fresh(), of)
         page = found[: query.limit]
         response = Response("[" + ",".join(self._written(row, query.shape) for row in page) + "]", media_type=JSON)
         if len(found) > query.limit:
@@ -132,9 +132,12 @@ class Collection(Generic[Model]):
         return response
 
     async def item(self, request: Request, reader: Reader, rows: Select[Any]) -> Response:
-        """The only row of these, with its version as `ETag`. Raises `NotFound`."""
+        """The only row of these, with its version as `ETag`. Raises `NotFound`.
+
+        No replica answers: whoever has just made the row is told where it is, and `If-Match` wants its version of now.
+        """
         shape = self._asked(request, self._queries.item_query)
-        found = await reader.rows(self._statements.item(rows, shape, whole=self._only_python))
+        found = await reader.fresh().rows(self._statements.item(rows, shape, whole=self._only_python))
         if not found:
             raise NotFound(self.entity.title)
         version = None if shape.include else _etag(found[0])

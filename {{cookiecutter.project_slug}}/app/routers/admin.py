@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query
 
 from app.auth.dependencies import Superuser, get_superuser
-from app.dependencies import Audit, Id, Links, Reads, Uow
+from app.dependencies import Audit, FreshReads, Id, Links, Reads, Uow
 from app.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated
 from app.headers import announced
 from app.models.audit_event import AuditEvent
@@ -42,7 +42,7 @@ async def list_users(query: Annotated[AdminUserQuery, Query()], reader: Reads, l
     response_model=AdminUserRead,
     responses=documented(Unauthenticated, Forbidden, NotFound, Invalid),
 )
-async def read_user(user_id: Id, reader: Reads) -> User:
+async def read_user(user_id: Id, reader: FreshReads) -> User:
     """One account."""
     user = await reader.one_or_none(users.with_id(user_id))
     if user is None:

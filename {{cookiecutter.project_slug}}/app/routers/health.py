@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 from sqlalchemy import literal, select
 
-from app.dependencies import AppSettings, AppShutdown, Reads
+from app.dependencies import AppSettings, AppShutdown, FreshReads
 from app.errors import Unavailable
 from app.problems import documented
 
@@ -40,9 +40,10 @@ async def live() -> Health:
 
 
 @router.get("/health/ready", responses=documented(Unavailable))
-async def ready(reader: Reads, shutdown: AppShutdown) -> Health:
+async def ready(reader: FreshReads, shutdown: AppShutdown) -> Health:
     """The database answers, and this process is not about to end: requests may come."""
     if shutdown.begun:
         raise Unavailable("This process is about to end")
+    # The replica is not asked: without it the primary answers every read.
     await reader.one_or_none(select(literal(1)))
     return Health()

@@ -4,7 +4,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response, status
 
 from app.auth.dependencies import Admin, OptionalCaller
-from app.dependencies import ClientThrottle, Id, Invitations, Joining, Links, Reads
+from app.dependencies import ClientThrottle, FreshReads, Id, Invitations, Joining, Links
 from app.errors import Conflict, Forbidden, Invalid, NotFound, TooManyRequests, Unauthenticated
 from app.headers import announced
 from app.idempotency import IdempotentRoute, Once
@@ -24,7 +24,7 @@ router = APIRouter(tags=["invitations"], route_class=IdempotentRoute)
     responses=announced(200, "Link") | documented(Unauthenticated, Forbidden, NotFound, Invalid),
 )
 async def list_invitations(
-    query: Annotated[InvitationQuery, Query()], admin: Admin, reader: Reads, links: Links
+    query: Annotated[InvitationQuery, Query()], admin: Admin, reader: FreshReads, links: Links
 ) -> Sequence[Invitation]:
     """Who is invited, and has not accepted yet."""
     page = await read_page(reader, invitations_to(admin.workspace_id), Invitation, query)
@@ -62,7 +62,7 @@ async def create_invitation(
     response_model=InvitationRead,
     responses=documented(Unauthenticated, Forbidden, NotFound, Invalid),
 )
-async def read_invitation(invitation_id: Id, admin: Admin, reader: Reads) -> Invitation:
+async def read_invitation(invitation_id: Id, admin: Admin, reader: FreshReads) -> Invitation:
     """One invitation."""
     statement = invitations_to(admin.workspace_id).where(Invitation.id == invitation_id)
     invitation = await reader.one_or_none(statement)

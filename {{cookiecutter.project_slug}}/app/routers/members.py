@@ -4,7 +4,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, status
 
 from app.auth.dependencies import Admin, Insider, Owner
-from app.dependencies import Id, Links, Members, Reads
+from app.dependencies import FreshReads, Id, Links, Members
 from app.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated
 from app.headers import announced
 from app.problems import documented
@@ -22,7 +22,7 @@ router = APIRouter(prefix="/workspaces/{workspace_id}", tags=["members"])
     responses=announced(200, "Link") | documented(Unauthenticated, NotFound, Invalid),
 )
 async def list_members(
-    query: Annotated[MemberQuery, Query()], member: Insider, reader: Reads, links: Links
+    query: Annotated[MemberQuery, Query()], member: Insider, reader: FreshReads, links: Links
 ) -> Sequence[Shown]:
     """Who is in the workspace."""
     page = await read_page(reader, members_of(member.workspace_id), MEMBER, query)

@@ -4,7 +4,7 @@ from fastapi import APIRouter, Query, status
 
 from app.auth.cookies import Cookies
 from app.auth.dependencies import CurrentCaller, CurrentUser
-from app.dependencies import Id, Links, Reads, Sessions
+from app.dependencies import FreshReads, Id, Links, Sessions
 from app.errors import Forbidden, Invalid, NotFound, Unauthenticated
 from app.headers import announced
 from app.models.session import UserSession
@@ -18,7 +18,7 @@ router = APIRouter(prefix="/auth", tags=["sessions"])
 
 @router.get("/sessions", responses=announced(200, "Link") | documented(Unauthenticated, Invalid))
 async def list_sessions(
-    query: Annotated[SessionQuery, Query()], caller: CurrentCaller, reader: Reads, links: Links
+    query: Annotated[SessionQuery, Query()], caller: CurrentCaller, reader: FreshReads, links: Links
 ) -> list[SessionRead]:
     """Where you are logged in."""
     page = await read_page(reader, of_user(caller.user.id), UserSession, query)

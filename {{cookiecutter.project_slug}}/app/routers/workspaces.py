@@ -4,7 +4,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response, status
 
 from app.auth.dependencies import Admin, CurrentUser, Insider, Owner
-from app.dependencies import Id, Links, Reads, Workspaces
+from app.dependencies import FreshReads, Id, Links, Workspaces
 from app.errors import Forbidden, Invalid, NotFound, Unauthenticated
 from app.headers import announced
 from app.idempotency import IdempotentRoute, Once
@@ -21,7 +21,7 @@ router = APIRouter(prefix="/workspaces", tags=["workspaces"], route_class=Idempo
     "", response_model=list[WorkspaceRead], responses=announced(200, "Link") | documented(Unauthenticated, Invalid)
 )
 async def list_workspaces(
-    query: Annotated[WorkspaceQuery, Query()], user: CurrentUser, reader: Reads, links: Links
+    query: Annotated[WorkspaceQuery, Query()], user: CurrentUser, reader: FreshReads, links: Links
 ) -> Sequence[Shown]:
     """The workspaces that you are in."""
     page = await read_page(reader, of_user(user.id), WORKSPACE, query)
@@ -45,7 +45,7 @@ async def create_workspace(
 
 
 @router.get("/{workspace_id}", response_model=WorkspaceRead, responses=documented(Unauthenticated, NotFound, Invalid))
-async def read_workspace(workspace_id: Id, user: CurrentUser, reader: Reads) -> Shown:
+async def read_workspace(workspace_id: Id, user: CurrentUser, reader: FreshReads) -> Shown:
     """A workspace that you are in, and what you are there."""
     shown = await reader.one_or_none(of_user(user.id).where(Workspace.id == workspace_id))
     if shown is None:
