@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 PROJECT = "{{cookiecutter.project_slug}}"
 # These hold answers. Every other file of the project is copied as it is, and may hold braces of its own.
 RENDERED = {
-    *(".env.example", "AGENTS.md", "LICENSE", "README.md", "openapi.yaml", "pyproject.toml"),
+    *(".env.example", "AGENTS.md", "LICENSE", "README.md", "SECURITY.md", "openapi.yaml", "pyproject.toml"),
     *("Dockerfile", "docker-compose.override.yml", "docker-compose.yml"),
 }
 
