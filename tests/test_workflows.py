@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections import defaultdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -20,7 +21,6 @@ from template import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 pytestmark = pytest.mark.xdist_group("workflows")
 
@@ -84,10 +84,8 @@ def where(step: dict[str, Any], tree: Path, rendered: Path) -> Path:
 
 
 def test_zizmor_finds_nothing(tree: Path) -> None:
-    program = shutil.which("zizmor", path=str(ROOT / ".venv" / "bin")) or shutil.which("zizmor")
-    assert program
     options = ("--offline", "--persona", "pedantic", "--no-progress", "--color", "never")
-    command = (program, *options, "--config", HERE / "zizmor.yml", ".")
+    command = (Path(sys.executable).parent / "zizmor", *options, "--config", HERE / "zizmor.yml", ".")
     done = subprocess.run(command, cwd=tree, check=False, capture_output=True, encoding="utf-8")
     assert done.returncode == 0, done.stdout + done.stderr
     seen = set(re.findall(r"completed \./(\S+)", done.stderr))
@@ -139,6 +137,12 @@ def test_jobs_end_in_time_and_may_do_no_more_than_they_say(tree: Path) -> None:
     for place, job in jobs(tree):
         assert job["permissions"], place
         assert "uses" in job or job["timeout-minutes"] <= 60, place
+
+
+def test_no_checkout_leaves_a_credential_behind(tree: Path) -> None:
+    for place, step in steps(tree):
+        if step.get("uses", "").startswith("actions/checkout@"):
+            assert step["with"]["persist-credentials"] is False, place
 
 
 def test_every_command_is_there(tree: Path, rendered: Path) -> None:
