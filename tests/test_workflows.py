@@ -190,6 +190,17 @@ def test_what_is_deployed_to_has_an_overlay(rendered: Path) -> None:
         assert (rendered / "deploy" / "kubernetes" / "overlays" / environment / "kustomization.yaml").is_file()
 
 
+def test_what_is_deployed_has_the_name_that_is_replaced_and_one_job_that_migrates(rendered: Path) -> None:
+    """The workflow is the same in every project: it cannot know a name that is made of an answer."""
+    workflow = (rendered / ".github" / "workflows" / "deploy.yml").read_text(encoding="utf-8")
+    (name,) = re.findall(r"images: \[\{name: ([\w-]+),", workflow)
+    manifests = [path.read_text(encoding="utf-8") for path in (rendered / "deploy" / "kubernetes").rglob("*.yaml")]
+    documents = [document for text in manifests for document in yaml.safe_load_all(text) if document]
+    images = set(re.findall(r"^\s*(?:- )?image: [\"']?([^\s:@\"']+)", "\n".join(manifests), re.MULTILINE))
+    assert name in images
+    assert [document["kind"] for document in documents].count("Job") == 1
+
+
 # ------------------------------------------------------------------------------------------------- what they run
 
 
