@@ -91,7 +91,7 @@ class _Installed:
 
         Raises `SetupError` if it does not come up.
         """
-        command: list[str | Path] = [self._python, "-m", "uvicorn", "app.main:app", "--port", "0", "--no-proxy-headers"]
+        command: list[str | Path] = [self._python, "-m", "app", "serve", "--port", "0"]
         started = time.perf_counter()
         with self.log.open("wb") as log:
             process = subprocess.Popen(command, cwd=self._root, env=self._env, stdout=log, stderr=subprocess.STDOUT)
