@@ -18,6 +18,7 @@ from app.models.session import UserSession
 from app.models.user import User
 from app.models.workspace import Invitation, Membership
 from app.repositories.base import Repository
+from app.resources.catalog import catalog_of
 from app.roles import Role
 from app.services.audit import AuditLog, Origin
 from app.services.workspaces import WorkspaceService
@@ -110,9 +111,12 @@ class People:
         async with self.database.unit_of_work() as uow:
             uow.enter(author.workspace_id)
             for model in models:
-                name = f"{snake(model.__name__)}_id"
-                if name not in known:
-                    known[name] = (await make_row(uow.session, model, word, known, author.user.id)).id
+                keys = {key.parameter: key.field for key in catalog_of(model).entity_of(model).keys}
+                if keys.keys() <= known.keys():
+                    continue
+                row = await make_row(uow.session, model, word, known, author.user.id)
+                for parameter, name in keys.items():
+                    known[f"{snake(model.__name__)}_{name}"] = known[parameter] = getattr(row, name)
         return known
 
     async def invite(self, host: Person, **fields: Any) -> Invitation:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID, uuid4
 
 import httpx
 import pytest
@@ -200,12 +201,18 @@ async def test_robustness_23_what_is_not_yours_is_not_there(
     method, path = operation.split()
     w = await world("outsider")
     answers = []
-    for ids in (w.ids, dict.fromkeys(w.ids, 10**12)):
+    for ids in (w.ids, {name: _nobodys(key) for name, key in w.ids.items()}):
         response = await w.caller.request(method, path.format(**ids), **good_request(operation, "word", w.ids))
         told = response.json()
         answers.append((response.status_code, told["title"], told["detail"], told.get("errors")))
     assert answers[0] == answers[1]
     assert answers[0][0] == (403 if ACCESS[operation] == SUPERUSERS else 404)
+
+
+def _nobodys(key: Any) -> Any:
+    """A key of this type that no row has; a day stays: it is part of a key."""
+    other: dict[type[Any], Any] = {int: 2**31 - 1, str: "nobody's", UUID: uuid4()}
+    return other.get(type(key), key)
 
 
 def test_what_the_description_says_of_roles_is_what_happens(app: FastAPI) -> None:
@@ -224,4 +231,5 @@ def test_a_route_that_needs_nobody_says_so(app: FastAPI) -> None:
         for method, operation in methods.items():
             line = ACCESS[f"{method.upper()} {path}"]
             assert "security" in operation or line in {PUBLIC, BY_PROOF}, f"{method} {path}"
-            assert not re.search(r"\{(?!\w+_id\})", path), "a key in a path is called after what it names"
+            by_hand = f"{method.upper()} {path}" not in DECLARED
+            assert not (by_hand and re.search(r"\{(?!\w+_id\})", path)), "a key in a path is called after what it names"

@@ -253,3 +253,22 @@ async def test_an_owner_within_a_workspace_shares_with_its_admins(serve: Serve) 
         assert (await colleague.client.patch("/polls/1", json={"title": "B"})).status_code == status
     assert (await stranger.client.get("/polls")).json() == []
     assert (await stranger.client.patch("/polls/1", json={"title": "B"})).status_code == 404
+
+
+class Seat(WorkspaceScoped, Base):
+    """Named by two things, of which one is no number."""
+
+    __tablename__ = "seats"
+    __resource__ = Resource()
+
+    hall: Mapped[str] = mapped_column(String(20), primary_key=True)
+    number: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+
+
+async def test_every_key_has_rows_for_the_tests_of_all_routes(serve: Serve) -> None:
+    """`tests/test_access.py` and `tests/test_tenants.py` ask for `/seats/{hall}/{number}` as for any other path."""
+    world = await serve(Base)
+    ada = await world.people.join()
+    ids = await world.people.one_of_each([Seat, Diary], ada, "word", {"workspace_id": ada.workspace_id})
+    for path in ("/seats/{hall}/{number}", "/diaries/{diary_id}"):
+        assert (await ada.client.get(path.format(**ids))).status_code == 200
