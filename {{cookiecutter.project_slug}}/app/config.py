@@ -9,7 +9,7 @@ from urllib.parse import quote, urlsplit
 from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from app.setting_types import Limit, Listed, MailAddress, Origin, PostgresUrl, Proxy, RedisUrl, Site, Token
+from app.setting_types import Limit, Listed, MailAddress, Origin, PostgresUrl, Proxy, RedisUrl, SentryDsn, Site, Token
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 
@@ -85,6 +85,7 @@ class Settings(BaseSettings):
     request_timeout: float = Field(default=20.0, gt=0)
 
     log_slow_statement_ms: float = Field(default=500.0, ge=0)
+    sentry_dsn: SentryDsn | None = None
     otel_exporter_otlp_endpoint: Site = ""
     metrics_token: Token | None = None
 

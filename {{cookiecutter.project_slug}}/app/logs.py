@@ -7,7 +7,7 @@ import sys
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-from app import telemetry
+from app import sentry, telemetry
 from app.config import Settings
 
 _SECRET = re.compile(r"password|secret|token|authorization|cookie|dsn|database_url", re.IGNORECASE)
@@ -29,6 +29,8 @@ def configure(settings: Settings) -> None:
     ]
     if settings.otel_exporter_otlp_endpoint:
         shared.append(telemetry.name_trace)
+    if settings.sentry_dsn:
+        shared.append(sentry.reporter(settings))
     renderer: list[Processor] = (
         [structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty(), exception_formatter=structlog.dev.plain_traceback)]
         if settings.environment == "development"

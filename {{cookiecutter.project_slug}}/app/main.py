@@ -1,5 +1,6 @@
 """The application, put together."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, asynccontextmanager, nullcontext
 from typing import TYPE_CHECKING, Final
@@ -9,7 +10,7 @@ from fastapi.middleware.cors import CORSMiddleware
 from fastapi.telemetry import TelemetryConfig
 from fastapi_offline import FastAPIOffline
 
-from app import contract, discovery, logs, problems, telemetry
+from app import contract, discovery, logs, problems, sentry, telemetry
 from app.config import Settings, get_settings
 from app.database import Database, open_database
 from app.middleware import BodyLimit, Head, RequestContext, SameOrigin, TrailingSlash
@@ -39,6 +40,7 @@ def create_app(settings: Settings, catalog: Catalog | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
+            stack.push_async_callback(asyncio.to_thread, sentry.flush)
             await stack.enter_async_context(telemetry.exporting(settings))
             await stack.enter_async_context(aclosing(app.state.throttling))
             app.state.database = database = await stack.enter_async_context(open_database(settings))

@@ -53,6 +53,13 @@ def _redis_url(value: SecretStr) -> SecretStr:
     return value
 
 
+def _sentry_dsn(value: SecretStr) -> SecretStr:
+    parts = urlsplit(value.get_secret_value())
+    if parts.scheme not in {"http", "https"} or not (parts.username and parts.hostname and parts.path.strip("/")):
+        raise ValueError("it is no address such as https://key@sentry.example.com/1, which Sentry shows for a project")
+    return value
+
+
 def _token(value: SecretStr) -> SecretStr:
     token = value.get_secret_value()
     if len(token) < _SHORTEST_TOKEN or not token.isascii() or not token.isprintable() or " " in token:
@@ -117,6 +124,7 @@ def _split(value: object) -> object:
 
 PostgresUrl = Annotated[SecretStr, AfterValidator(_postgresql_dsn)]
 RedisUrl = Annotated[SecretStr, AfterValidator(_redis_url)]
+SentryDsn = Annotated[SecretStr, AfterValidator(_sentry_dsn)]
 Token = Annotated[SecretStr, AfterValidator(_token)]
 Limit = Annotated[str, AfterValidator(_limit)]
 MailAddress = Annotated[str, AfterValidator(_mail_address)]

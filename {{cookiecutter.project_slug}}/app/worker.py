@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import structlog
 
-from app import telemetry
+from app import sentry, telemetry
 from app.config import Settings
 from app.database import Database, open_database
 from app.errors import Unavailable
@@ -111,7 +111,10 @@ class Worker:
         """Log the error, unless it is the one of the last round: a database may be down for hours."""
         trouble = f"{type(error).__name__}: {error}"
         if trouble != self._trouble:
-            log.warning("worker_waits", error=trouble, exc_info=not isinstance(error, Unavailable))
+            if isinstance(error, Unavailable):
+                log.warning("worker_waits", error=trouble)
+            else:
+                log.error("worker_waits", error=trouble, exc_info=error)
         self._trouble = trouble
 
 
@@ -149,6 +152,7 @@ async def serve(settings: Settings) -> None:
         log.info("worker_started")
         await stop.wait()
     log.info("worker_stopped")
+    sentry.flush()
 
 
 def _about(message: OutboxMessage) -> dict[str, Any]:
