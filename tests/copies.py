@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 import in_place
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 
@@ -22,6 +24,19 @@ class Copy:
         own = in_place.settings(path)
         self.settings = {name: value for name, value in own.items() if name not in in_place.NAMES}
         (path / ".env").write_bytes((path / ".env.example").read_bytes())
+
+    @contextlib.contextmanager
+    def database(self) -> Iterator[None]:
+        """Its database is up while the block runs, and not only for each command."""
+        command = [str(self.path / ".venv/bin/python"), "-m", "tools.embedded_postgres"]
+        env = os.environ | self.settings
+        with subprocess.Popen(command, cwd=self.path, env=env, stdout=subprocess.PIPE) as server:
+            assert server.stdout is not None
+            assert server.stdout.readline().startswith(b"PostgreSQL")
+            try:
+                yield
+            finally:
+                server.terminate()
 
     def run(self, *command: str, fails: bool = False) -> str:
         """What a command prints; unless it `fails`, it has to succeed."""

@@ -36,12 +36,17 @@ def export_previous(target: Path, than: str) -> bool:
     for revision in git("rev-list", "--max-count=100", "HEAD").split():
         names = git("ls-tree", "--name-only", revision).splitlines()
         if "cookiecutter.json" in names and git("rev-parse", f"{revision}^{{tree}}") != than:
-            with tempfile.TemporaryDirectory() as directory:
-                index = {"GIT_INDEX_FILE": str(Path(directory, "index"))}
-                git("read-tree", revision, env=index)
-                git("checkout-index", "--all", f"--prefix={target.resolve()}/", env=index)
+            export_commit(target, revision)
             return True
     return False
+
+
+def export_commit(target: Path, revision: str) -> None:
+    """Write the files of a commit there."""
+    with tempfile.TemporaryDirectory() as directory:
+        index = {"GIT_INDEX_FILE": str(Path(directory, "index"))}
+        git("read-tree", revision, env=index)
+        git("checkout-index", "--all", f"--prefix={target.resolve()}/", env=index)
 
 
 def commit(repository: Path, message: str) -> str:

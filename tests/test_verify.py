@@ -235,17 +235,8 @@ def verified(template: Path, place: Path, project: Path) -> Iterator[Copy]:
     env = copy.path / ".env"
     env.write_text("".join(f"{name}={value}\n" for name, value in copy.settings.items() if name != "PATH"))
     commit(copy.path, "Rendered")
-    server = subprocess.Popen(
-        [copy.path / ".venv/bin/python", "-m", "tools.embedded_postgres"],
-        cwd=copy.path,
-        stdout=subprocess.PIPE,
-    )
-    assert server.stdout is not None
-    assert server.stdout.readline().startswith(b"PostgreSQL")
-    yield copy
-    server.terminate()
-    server.wait()
-    server.stdout.close()
+    with copy.database():
+        yield copy
 
 
 def measured(project: Copy, env: dict[str, str], *lines: str) -> tuple[int, dict[str, Any]]:
