@@ -114,7 +114,7 @@ class Endpoints(Shared):
             body = [f"{row} = await {self.service()}.editable({self.key_names}, {person})"]
         else:
             wanted = queries.named(self.subject, self.owner_id(operation.access))
-            body = [f"{row} = await {self.service(person)}.editable({wanted})"]
+            body = [f"{row} = await {self.service(person)}.editable({wanted}, key_share=True)"]
         body.append(f"{other} = await {self.find(target, parameters)}")
         relation = source.quoted(operation.relation.name if operation.relation else "")
         return [*self.keys, *map(self.argument, parameters), *writing], body, relation, other

@@ -26,6 +26,12 @@ def named(subject: Subject, user: str = "") -> str:
     return f"select({class_name(subject.model)}).where({', '.join(conditions)})"
 
 
+def locked(subject: Subject, user: str = "") -> str:
+    """The same for `one_or_none`, locked. Two rows that are linked with each other at once wait for nobody."""
+    lock = ".with_for_update(key_share=True)" if subject.does("link") else ", for_update=True"
+    return f"{named(subject, user)}{lock}"
+
+
 def named_other(model: type[Any], parameters: list[Parameter]) -> str:
     """A row of another model that the path names."""
     conditions = ", ".join(f"{one.column} == {one.name}" for one in parameters)

@@ -89,7 +89,7 @@ def _delete(subject: Subject) -> str:
 
 def _editable(subject: Subject) -> str:
     entity, row = subject.entity, subject.row
-    wanted = queries.named(subject, "editor.id")
+    wanted = queries.locked(subject, "editor.id")
     default = " = None" if subject.does("link", "unlink") else ""
     lines = [
         (
@@ -97,7 +97,7 @@ def _editable(subject: Subject) -> str:
             f"expected: Versions{default}) -> {class_name(subject.model)}:"
         ),
         '        """Locked, so that of two changes at once the second sees the first."""',
-        f"        {row} = await self._rows.one_or_none({wanted}, for_update=True)",
+        f"        {row} = await self._rows.one_or_none({wanted})",
         f"        if {row} is None:",
         f"            raise NotFound({source.quoted(entity.title)})",
     ]

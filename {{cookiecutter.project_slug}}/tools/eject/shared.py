@@ -50,7 +50,7 @@ class Shared(Arguments):
             f"async def _editable(uow: UnitOfWork, {arguments}{expected}) -> {self.model}:",
             f'    """Locked, so that of two changes at once the second sees the first. {raises}"""',
             f"    {rows} = Repository({self.model}, uow.session)",
-            f"    {row} = await {rows}.one_or_none({queries.named(self.subject)}, for_update=True)",
+            f"    {row} = await {rows}.one_or_none({queries.locked(self.subject)})",
             f"    if {row} is None:",
             f"        raise NotFound({source.quoted(self.subject.entity.title)})",
             *([f"    await {rows}.expect({row}, expected)"] if expected else []),
@@ -64,10 +64,12 @@ class Shared(Arguments):
         name, row = f"_find_{snake(entity.name)}", self.local(entity)
         arguments = ", ".join(f"{one.name}: {source.plain(one.key)}" for one in parameters)
         wanted = queries.named_other(model, parameters)
+        if entity.versioned:  # a view has no rows of its own to lock
+            wanted += ".with_for_update(read=True, key_share=True)"
         self.finds[name] = "\n".join(
             [
                 f"async def {name}(uow: UnitOfWork, {arguments}) -> {class_name(model)}:",
-                '    """Raises `NotFound`."""',
+                '    """Not deleted before what refers to it is there. Raises `NotFound`."""',
                 f"    {row} = await Repository({class_name(model)}, uow.session).one_or_none({wanted})",
                 f"    if {row} is None:",
                 f"        raise NotFound({source.quoted(entity.title)})",
