@@ -35,6 +35,7 @@ def main() -> int:
         print(error, file=sys.stderr)
         return 2
     if asked.html:
+        asked.html.parent.mkdir(parents=True, exist_ok=True)
         asked.html.write_text(report.as_html(f"{settings.app_name}: quality gate"), encoding="utf-8")
     if asked.json:
         print(json.dumps(report.as_json(), indent=2))
