@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from sqlalchemy import JSON, BigInteger, LargeBinary, String, text
+from sqlalchemy import JSON, BigInteger, FetchedValue, LargeBinary, String, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -272,3 +272,21 @@ async def test_every_key_has_rows_for_the_tests_of_all_routes(serve: Serve) -> N
     ids = await world.people.one_of_each([Seat, Diary], ada, "word", {"workspace_id": ada.workspace_id})
     for path in ("/seats/{hall}/{number}", "/diaries/{diary_id}"):
         assert (await ada.client.get(path.format(**ids))).status_code == 200
+
+
+async def test_what_a_change_sets_by_itself_is_taken_from_nobody(serve: Serve) -> None:
+    base: Any = new_base()
+    more: dict[str, Any] = {
+        "edits": mapped_column(BigInteger, server_default="0", onupdate=7),
+        "stamp": mapped_column(BigInteger, server_default="0", server_onupdate=FetchedValue()),  # by a trigger
+    }
+    thing_of(base, Resource(write=Access.user), **more)
+    ada = (await (await serve(base)).people.join()).client
+    made = await ada.post("/things", json={"title": "a"})
+    assert made.json() == {"id": 1, "title": "a", "edits": 0, "stamp": 0}
+    for column in more:
+        for method, path in (("POST", "/things"), ("PATCH", "/things/1")):
+            refused = await ada.request(method, path, json={"title": "b", column: 1})
+            assert (refused.status_code, refused.json()["errors"][0]["loc"]) == (422, ["body", column])
+    changed = await ada.patch("/things/1", json={"title": "b"})
+    assert changed.json() == {"id": 1, "title": "b", "edits": 7, "stamp": 0}

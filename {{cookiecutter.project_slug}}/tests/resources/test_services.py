@@ -17,7 +17,7 @@ from tests.resources.conftest import Keyed, Serve, World, assemble, new_metadata
 MODELS: dict[str, Any] = {}
 
 
-def fresh() -> type[DeclarativeBase]:
+def fresh(write: Access = Access.user) -> type[DeclarativeBase]:
     """Words of their own for each test: its services are for them alone."""
 
     class Own(DeclarativeBase):
@@ -28,7 +28,7 @@ def fresh() -> type[DeclarativeBase]:
     for name in ("Word", "Log"):
         mapped: dict[str, Any] = {"text": mapped_column(String(20)), "length": mapped_column(nullable=True)}
         mapped["__annotations__"] = {"text": Mapped[str], "length": Mapped[int | None]}
-        said = {"__tablename__": f"{name.lower()}s", "__resource__": Resource(read=Access.anyone, write=Access.user)}
+        said = {"__tablename__": f"{name.lower()}s", "__resource__": Resource(read=Access.anyone, write=write)}
         MODELS[name] = type(name, (Keyed, Own), mapped | said)
     return Own
 
@@ -90,6 +90,11 @@ LOGS = """
             raise Conflict("Not this one")
 """
 
+WHO = """
+    async def before_create(self, row: Any) -> None:
+        row.length = self.actor.user.id if self.actor.user else 0
+"""
+
 
 class TestServices:
     async def test_may_change_and_refuse_before(self, serve: Serve, found: Any) -> None:
@@ -122,6 +127,14 @@ class TestServices:
         assert (failed.status_code, failed.json()["detail"]) == (409, "Not this one")
         assert await texts("/words") == ["uno"]
         assert await texts("/logs") == [*logged, "updated uno"]
+
+    async def test_know_who_asks_where_anyone_may(self, serve: Serve, found: Any) -> None:
+        base = fresh(Access.anyone)
+        found(app.services, HEAD + WHO)
+        world = await serve(base)
+        ada = await world.people.join()
+        made = [await client.post("/words", json={"text": "a"}) for client in (world.client, ada.client)]
+        assert [one.json()["length"] for one in made] == [0, ada.user.id]
 
     async def test_may_stand_on_one_of_several(self, serve: Serve, found: Any) -> None:
         """What several services share stands in a class that is for no model."""
