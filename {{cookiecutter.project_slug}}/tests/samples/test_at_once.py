@@ -2,9 +2,11 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
 from app.config import Settings
 from app.database import open_database
@@ -17,16 +19,22 @@ from tests.samples.oddities import Oddities
 from tests.samples.samples import SAMPLES, Sample
 
 
+@pytest.fixture(scope="session")
+def own_served(own_samples: Settings) -> dict[str, FastAPI]:
+    """Put together once: that takes longer than a test."""
+    bases: dict[str, type[Any]] = {"northwind": Northwind, "oddities": Oddities}
+    return {name: create_app(own_samples, catalog_of(Declarative, base)) for name, base in bases.items()}
+
+
 @pytest.fixture
-async def own(own_samples: Settings) -> AsyncIterator[dict[str, Sample]]:
+async def own(own_served: dict[str, FastAPI], own_samples: Settings) -> AsyncIterator[dict[str, Sample]]:
     """Samples whose commits are real."""
     async with open_database(own_samples) as database:
         served = {}
-        for base in (Northwind, Oddities):
-            app = create_app(own_samples, catalog_of(Declarative, base))
+        for name, app in own_served.items():
             app.state.database = database
             ada = await People(app, database, own_samples).join()
-            served[base.__name__.lower()] = Sample(app, ada.client, SAMPLES[base.__name__.lower()])
+            served[name] = Sample(app, ada.client, SAMPLES[name])
         yield served
 
 
@@ -77,3 +85,18 @@ async def test_rows_made_beneath_what_is_being_deleted(own: dict[str, Sample]) -
         expected = {(201, 409): "Other data still refer to this", (404, 204): "Order not found"}
         failed = deleted if made.is_success else made
         assert expected[made.status_code, deleted.status_code] == failed.json()["detail"]
+
+
+async def test_robustness_41_of_twenty_who_change_what_they_have_read_one_does(own: dict[str, Sample]) -> None:
+    sample = own["oddities"]
+    (label,) = await labels(sample, "one")
+    read = {"If-Match": (await sample.client.get(label)).headers["etag"]}
+    changes = [sample.client.patch(label, json={"note": str(n)}, headers=read) for n in range(20)]
+    answers = await asyncio.gather(*changes)
+    (done,) = [one for one in answers if one.is_success]
+    assert told([one for one in answers if one is not done]) == {
+        (412, "This has changed since you read it; read it again")
+    }
+    assert await sample.get(label) == done.json()
+    deleted = await asyncio.gather(*(sample.client.delete(label) for _ in range(3)))
+    assert sorted(one.status_code for one in deleted) == [204, 404, 404]
