@@ -126,7 +126,7 @@ class Build:
 
     def _do_run(self, stage: Stage, rest: str) -> None:
         mounts, command = re.fullmatch(r"((?:--mount=\S+ )*)(.*)", rest, re.DOTALL).groups()  # type: ignore[union-attr]
-        bound = [stage.workdir / found[1] for found in re.finditer(r"type=bind,source=(\S+),target=\1 ", mounts)]
+        bound = [stage.workdir / found[1] for found in re.finditer(r"type=bind,source=(\S+),target=/app/\1 ", mounts)]
         assert mounts.count("type=bind") == len(bound), "a file is mounted under its own name here"
         for path in bound:
             assert not self._is_ignored(path.name), f"{path.name} is in .dockerignore"
