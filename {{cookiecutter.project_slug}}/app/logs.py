@@ -29,8 +29,8 @@ def configure(settings: Settings) -> None:
     ]
     if settings.otel_exporter_otlp_endpoint:
         shared.append(telemetry.name_trace)
-    if settings.sentry_dsn:
-        shared.append(sentry.reporter(settings))
+    sentry.start(settings)
+    shared.append(sentry.report)
     renderer: list[Processor] = (
         [structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty(), exception_formatter=structlog.dev.plain_traceback)]
         if settings.environment == "development"

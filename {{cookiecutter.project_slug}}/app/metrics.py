@@ -192,6 +192,8 @@ async def _of_database(database: Database) -> list[Metric]:
 
 def _forget_the_dead(directory: Path) -> None:
     """Drop the gauges of processes that are gone, however they went."""
+    if os.name != "posix":  # elsewhere the question would be a signal
+        return
     for path in directory.glob("gauge_live*_*.db"):
         pid = int(path.stem.rpartition("_")[2])
         try:

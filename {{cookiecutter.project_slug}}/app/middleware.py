@@ -28,9 +28,9 @@ class RequestContext:
     through several services; otherwise a new one. It is in every log line and in the answer.
     """
 
-    def __init__(self, app: ASGIApp, shutdown: Shutdown) -> None:
+    def __init__(self, app: ASGIApp, shutdown: Shutdown | None = None) -> None:
         self._app = app
-        self._shutdown = shutdown
+        self._shutdown = shutdown or Shutdown(0)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":

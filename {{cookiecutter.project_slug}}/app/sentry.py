@@ -8,7 +8,7 @@ PostgreSQL and Pydantic show values in those that follow.
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
-from structlog.typing import EventDict, Processor, WrappedLogger
+from structlog.typing import EventDict, WrappedLogger
 
 from app.config import Settings
 
@@ -19,9 +19,11 @@ _LONGEST: Final = 2.0  # seconds that the end of the process waits for what was 
 _REPORTED: Final = {"error", "critical"}
 
 
-def reporter(settings: Settings) -> Processor:
-    """A step in the making of a line of the log: it passes everything on, and reports what has to be reported."""
-    import sentry_sdk  # noqa: PLC0415  # takes a while to load, and most need not
+def start(settings: Settings) -> None:
+    """Report from now on, or no more, as the settings say."""
+    if settings.sentry_dsn is None and "sentry_sdk" not in sys.modules:
+        return  # it takes a while to load, and most need not
+    import sentry_sdk  # noqa: PLC0415
     from sentry_sdk.integrations.dedupe import DedupeIntegration  # noqa: PLC0415
 
     secrets = _secrets(settings)
@@ -45,14 +47,16 @@ def reporter(settings: Settings) -> Processor:
         before_send=without_secrets,
     )
 
-    def report(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-        if event.get("level") in _REPORTED and (error := _error(event.get("exc_info"))):
-            with sentry_sdk.new_scope() as scope:
+
+def report(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Pass every line of the log on, and report it if that is asked for."""
+    if event.get("level") in _REPORTED and (sentry := sys.modules.get("sentry_sdk")):
+        error = _error(event.get("exc_info"))
+        if error is not None:
+            with sentry.new_scope() as scope:
                 scope.set_tags({name: event[name] for name in ("event", "request_id", "trace_id") if name in event})
                 scope.capture_exception(error)
-        return event
-
-    return report
+    return event
 
 
 def flush() -> None:

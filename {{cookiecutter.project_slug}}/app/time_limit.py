@@ -35,7 +35,8 @@ class TimeLimit:
             nonlocal has_begun
             if not has_begun:
                 has_begun = True
-                limit.reschedule(None)
+                if not limit.expired():
+                    limit.reschedule(None)
             await send(message)
 
         try:

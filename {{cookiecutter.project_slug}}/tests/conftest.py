@@ -43,6 +43,10 @@ IN_TESTS = {
     "smtp_host": "",
     "frontend_url": "",
     "registration_by_mail": False,
+    "request_timeout": 60.0,
+    "sentry_dsn": None,
+    "otel_exporter_otlp_endpoint": "",
+    "metrics_token": None,
 }
 
 for talkative in ("alembic", "httpx"):  # each run makes the template, each test requests: no news

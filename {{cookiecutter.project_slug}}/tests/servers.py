@@ -34,6 +34,8 @@ _SETTINGS = {
     "WORKER_IN_PROCESS": "false",
     "DATABASE_POOL_SIZE": str(POOL_SIZE),
     "DATABASE_POOL_TIMEOUT": "1",
+    "WEB_CONCURRENCY": "1",
+    "SHUTDOWN_DELAY": "0",
 }
 
 

@@ -27,7 +27,6 @@ async def ingest(settings: Settings) -> AsyncIterator[Listener]:
     with listening() as listener:
         yield listener
         sentry_sdk.get_client().close()
-    sentry_sdk.init()
     logs.configure(settings)
 
 
