@@ -15,6 +15,8 @@ from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
 import asyncpg
 
 from app.config import Settings
+from app.development import database_server
+from app.errors import Error
 
 # Whatever a restore would be in the way of.
 _IN_USE: Final = """
@@ -25,14 +27,15 @@ _IN_USE: Final = """
 _EMPTY: Final = b"DROP SCHEMA public CASCADE;\nCREATE SCHEMA public;\nGRANT USAGE ON SCHEMA public TO PUBLIC;\n"
 
 
-class BackupError(Exception):
+class BackupError(Error):
     """It cannot be done. The message is one sentence for a person."""
 
 
 def backup(settings: Settings, file: Path) -> None:
     """Write the database into a new file, in PostgreSQL's custom format, as it is at this moment. Others may go on.
 
-    Only its owner may read the file. It appears when it is whole. Raises `BackupError`.
+    Only its owner may read the file. It appears when it is whole. Raises `BackupError`, and `Unavailable` where an
+    embedded server does not start.
     """
     if file.exists():
         raise BackupError(f"{file} is there already: choose another name, an older backup may be all there is")
@@ -40,7 +43,9 @@ def backup(settings: Settings, file: Path) -> None:
     partial = file.with_name(f"{file.name}.part")
     try:
         partial.touch(mode=0o600)
-        programs.run("pg_dump", "--format=custom", "--no-owner", "--no-privileges", f"--file={partial}", connected=True)
+        with database_server(settings):
+            options = ("--format=custom", "--no-owner", "--no-privileges", f"--file={partial}")
+            programs.run("pg_dump", *options, connected=True)
         partial.rename(file)
     except OSError as error:
         raise BackupError(f"{partial} cannot be written: {error.strerror}") from error
@@ -51,13 +56,16 @@ def backup(settings: Settings, file: Path) -> None:
 def restore(settings: Settings, file: Path, *, replace: bool) -> None:
     """Put what is in the file into the database, in one transaction: all of it or nothing.
 
-    The database has to be empty, or `replace` says that whatever is there may go. Raises `BackupError`.
+    The database has to be empty, or `replace` says that whatever is there may go. Raises what `backup` does.
     """
     programs = _Programs(settings)
     programs.run("pg_restore", "--list", str(file))  # it is a backup, and whole as far as its contents say
-    if not replace and asyncio.run(_in_use(settings)):
-        raise BackupError("The database is not empty: restore into a new one, or say --replace to lose what is there")
-    programs.load(file, _EMPTY if replace else b"")
+    with database_server(settings):
+        if not replace and asyncio.run(_in_use(settings)):
+            raise BackupError(
+                "The database is not empty: restore into a new one, or say --replace to lose what is there"
+            )
+        programs.load(file, _EMPTY if replace else b"")
 
 
 async def _in_use(settings: Settings) -> bool:

@@ -136,8 +136,8 @@ def backup(file: Annotated[Path, typer.Argument(help="The file to be made")]) ->
 
     try:
         backups.backup(get_settings(), file)
-    except backups.BackupError as error:
-        sys.exit(str(error))
+    except Error as error:
+        sys.exit(error.detail)
     typer.echo(f"{file}: {file.stat().st_size:,} bytes")
 
 
@@ -151,8 +151,8 @@ def restore(
 
     try:
         backups.restore(get_settings(), file, replace=replace)
-    except backups.BackupError as error:
-        sys.exit(str(error))
+    except Error as error:
+        sys.exit(error.detail)
     typer.echo(f"The database is as it was in {file}. Bring it to the newest schema: python -m app migrate")
 
 

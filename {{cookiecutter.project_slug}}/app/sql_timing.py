@@ -52,7 +52,10 @@ def install(engine: Engine, slow: float) -> None:
             note(failure.statement, failure.execution_context)
 
     def note(statement: str, context: Any) -> None:
-        seconds = time.perf_counter() - context._began  # noqa: SLF001
+        began = getattr(context, "_began", None)
+        if began is None:  # it failed before it was sent
+            return
+        seconds = time.perf_counter() - began
         if use := _current.get():
             use.statements += 1
             use.seconds += seconds

@@ -278,6 +278,14 @@ def test_a_server_does_not_start_with_them_and_shows_no_traceback() -> None:
     assert "Traceback" not in result.stderr
 
 
+@pytest.mark.parametrize("token", ["short", "fifteen-letters", "sixteen letters and spaces", "sechzehn-ümlaute-"])
+def test_a_token_that_could_be_guessed_or_not_be_sent_is_refused(monkeypatch: pytest.MonkeyPatch, token: str) -> None:
+    message = complaint(monkeypatch, METRICS_TOKEN=token)
+    assert "metrics_token" in message
+    assert "it has to be at least 16 ASCII characters" in message
+    assert token not in message
+
+
 def test_every_setting_is_in_the_example_with_a_comment() -> None:
     lines = (ROOT / ".env.example").read_text(encoding="utf-8").splitlines()
     explained = set()
