@@ -82,7 +82,7 @@ def create_app(settings: Settings, catalog: Catalog | None = None) -> FastAPI:
     app.add_middleware(SameOrigin, trusted_origins=settings.backend_cors_origins)
     app.add_middleware(RequestContext, shutdown=shutdown)
     if metrics:
-        app.add_middleware(metrics.middleware)
+        metrics.measure(app)
     app.add_middleware(
         CORSMiddleware,
         allow_origins=settings.backend_cors_origins,

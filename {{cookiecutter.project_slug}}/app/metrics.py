@@ -8,29 +8,24 @@ then to be had from the container only.
 import asyncio
 import hmac
 import os
-import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
 from fastapi import FastAPI, Request, Response
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from pydantic import SecretStr
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.database import Database
 from app.engine import Pool
 from app.errors import Unauthenticated, Unavailable
 from app.repositories.outbox import backlog
+from app.request_metrics import MeasuredRequests
 
-_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20)
-# Whatever a client makes up, the number of time series is bounded: by these, and by the routes.
-_METHODS: Final = {"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"}
-_NO_ROUTE: Final = "unmatched"
 _SAMPLE: Final = 1.0  # seconds
 
 
@@ -41,19 +36,6 @@ class Metrics:
         self._expected = f"Bearer {token.get_secret_value()}".encode()
         self._registry = registry = CollectorRegistry()
         ProcessCollector(registry=registry)
-        self.requests = Counter(
-            "http_requests", "Requests that were answered", ["method", "route", "status"], registry=registry
-        )
-        self.durations = Histogram(
-            "http_request_duration_seconds",
-            "From a request to the end of its answer",
-            ["method", "route"],
-            buckets=_BUCKETS,
-            registry=registry,
-        )
-        self.in_flight = Gauge(
-            "http_requests_in_flight", "Requests in hand", multiprocess_mode="livesum", registry=registry
-        )
         self._throttled = Counter("throttled", "Attempts over a rate limit", ["limit"], registry=registry)
         self._pools = {
             name: Gauge(f"database_pool_{name}", what, ["pool"], multiprocess_mode="livesum", registry=registry)
@@ -68,9 +50,9 @@ class Metrics:
         """Count an attempt over this limit."""
         self._throttled.labels(limit).inc()
 
-    def middleware(self, app: ASGIApp) -> "MeasuredRequests":
-        """Counts the requests to the application."""
-        return MeasuredRequests(app, self)
+    def measure(self, app: FastAPI) -> None:
+        """Count the requests that get past the middleware that is added later."""
+        app.add_middleware(MeasuredRequests, registry=self._registry)
 
     def install(self, app: FastAPI) -> None:
         """Serve GET /metrics. It is no part of the contract: what is in it may change."""
@@ -120,37 +102,6 @@ class Metrics:
         registry = CollectorRegistry()
         MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
         return registry
-
-
-class MeasuredRequests:
-    """Counts requests and how long they take, by the template of their route."""
-
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
-        self._app = app
-        self._metrics = metrics
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        status = "none"  # the client has hung up, or the process ends
-        started = time.perf_counter()
-
-        async def send_and_note(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = str(int(message["status"]))
-            await send(message)
-
-        self._metrics.in_flight.inc()
-        try:
-            await self._app(scope, receive, send_and_note)
-        finally:
-            self._metrics.in_flight.dec()
-            method = scope["method"] if scope["method"] in _METHODS else "other"
-            route = getattr(scope.get("route"), "path_format", _NO_ROUTE)
-            self._metrics.requests.labels(method, route, status).inc()
-            self._metrics.durations.labels(method, route).observe(time.perf_counter() - started)
 
 
 class _Collected:
