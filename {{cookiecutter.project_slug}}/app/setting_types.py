@@ -29,10 +29,10 @@ def _postgresql_dsn(value: SecretStr) -> SecretStr:
     dsn = f"postgresql://{rest}"
     try:
         parts = urlsplit(dsn)
-        port_is_number = parts.port is None or parts.port > 0
+        ports_are_numbers = all(urlsplit(f"//{host}").port != 0 for host in parts.netloc.split("@")[-1].split(","))
     except ValueError:
-        port_is_number = False
-    if not port_is_number:
+        ports_are_numbers = False
+    if not ports_are_numbers:
         raise ValueError("the port is no number from 1 to 65535; percent-encode special characters in the password")
     if not parts.path.strip("/"):
         raise ValueError("it names no database; write postgresql://user:password@host:5432/database")

@@ -33,6 +33,11 @@ def test_every_spelling_of_postgresql_is_the_same_server(monkeypatch: pytest.Mon
     assert settings(monkeypatch, DATABASE_URL=url).dsn == DSN
 
 
+def test_a_database_may_have_several_hosts(monkeypatch: pytest.MonkeyPatch) -> None:
+    url = "postgresql://ada:pass@a.example.com:5432,[::1]:5433,b.example.com/blog?target_session_attrs=primary"
+    assert settings(monkeypatch, DATABASE_URL=url).dsn == url
+
+
 @pytest.mark.parametrize(
     ("url", "reason"),
     [
@@ -42,6 +47,8 @@ def test_every_spelling_of_postgresql_is_the_same_server(monkeypatch: pytest.Mon
         ("blog", "is not PostgreSQL"),
         ("postgresql://ada:secret-word@localhost", "names no database"),
         ("postgresql://ada:secret-word@localhost:port/blog", "port is no number"),
+        ("postgresql://ada:secret-word@localhost:5432,localhost:port/blog", "port is no number"),
+        ("postgresql://ada:secret-word@localhost:0/blog", "port is no number"),
         ("postgresql://ada:secret/word@localhost/blog", "port is no number"),
     ],
 )
