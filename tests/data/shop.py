@@ -247,4 +247,5 @@ class Coupon(Owned, Timestamped, Base):
     __resource__ = Resource()
 
     code: Mapped[str] = mapped_column(String(20), unique=True)
+    printed: Mapped[str | None] = mapped_column(String(20))
     percent: Mapped[int]

@@ -16,7 +16,7 @@ from sqlalchemy.sql.schema import Sequence
 from app.models.base import Timestamped, WorkspaceScoped
 from app.models.resource import Access, Resource, owner_column, resource_of, snake, title_of
 from app.resources.description import Entity, Field, Key, Relation, Taken, Type
-from app.resources.mapping import autoincremented, has_default, is_binary, is_linked, kind_of
+from app.resources.mapping import autoincremented, has_default, inverse_of, is_binary, is_linked, kind_of
 from app.resources.types import KINDS, needs_python, type_of
 
 # As a word of the name: `token_hash` is a secret, `hashtag` is none.
@@ -130,7 +130,9 @@ class _Compiler:
     def _refuse_parent(self, shown: dict[str, Relation]) -> None:
         parent = self.resource.parent
         if parent and parent not in shown:
-            raise self._refuse(f"its parent {parent} is not served, or not for all who may read its rows")
+            raise self._refuse(
+                f"its parent {parent} is not served, or not for all who may read its rows: give both the same read"
+            )
         if parent and shown[parent].kind.many:
             raise self._refuse(f"its parent {parent} is a list: a row lies under one")
 
@@ -302,6 +304,7 @@ class _Compiler:
                 nullable=any(column.nullable for column in relation.local_columns),
                 included=not any(needs_python(field.type) for field in shown.fields),
                 linked=is_linked(relation),
+                inverse=inverse_of(relation),
             )
 
     def _may_show(self, target: "_Compiler", read: Access) -> bool:

@@ -65,7 +65,8 @@ class Kind(StrEnum):
 class Relation:
     """A way from a row to others. `target` is the name of their entity.
 
-    `included` are those that `include=` takes, `linked` those whose association can be written.
+    `included` are those that `include=` takes, `linked` those whose association can be written. `inverse` is the
+    relation that leads from there back over the same columns.
     """
 
     name: str
@@ -74,6 +75,7 @@ class Relation:
     nullable: bool
     included: bool
     linked: bool
+    inverse: str | None = None
 
 
 @dataclass(frozen=True)

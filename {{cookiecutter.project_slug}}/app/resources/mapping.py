@@ -17,6 +17,15 @@ def kind_of(relation: RelationshipProperty[Any]) -> Kind:
     return Kind.one_to_many if relation.uselist else Kind.one_to_one
 
 
+def inverse_of(relation: RelationshipProperty[Any]) -> str | None:
+    """The name of the relation that leads back over the same columns."""
+    pairs = {(remote, local) for local, remote in relation.local_remote_pairs or ()}
+    for back in relation.mapper.relationships:
+        if back.mapper is relation.parent and set(back.local_remote_pairs or ()) == pairs:
+            return str(back.key)
+    return None
+
+
 def is_linked(relation: RelationshipProperty[Any]) -> bool:
     """Whether a row of the association needs nothing but the keys of both."""
     if relation.viewonly or not isinstance(relation.secondary, Table):

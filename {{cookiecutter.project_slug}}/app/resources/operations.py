@@ -38,10 +38,9 @@ def operations(entity: Entity, catalog: Catalog) -> Iterator[Operation]:
         return
     one, many = snake(entity.name), entity.plural
     thing, things = _words(one), _words(many)
-    listed, whose = entity.path, _whose(entity)
+    listed, whose = _listed(entity, catalog), _whose(entity)
     if entity.parent:
         parent = catalog.target(entity, entity.parent)
-        listed = f"{parent.item_path}/{_hyphens(entity.path.strip('/'))}"
         whose = f"The {things} of {_a(_words(snake(parent.name)))}."
     yield Operation("list", "GET", listed, f"list_{many}", whose, entity.read, entity)
     yield Operation("read", "GET", entity.item_path, f"read_{one}", f"One {thing}.", entity.read, entity)
@@ -57,6 +56,13 @@ def operations(entity: Entity, catalog: Catalog) -> Iterator[Operation]:
         yield from _of_relation(entity, relation, catalog)
 
 
+def _listed(entity: Entity, catalog: Catalog) -> str:
+    """Where its rows are listed: under its parent, if it has one."""
+    if not entity.parent:
+        return entity.path
+    return f"{catalog.target(entity, entity.parent).item_path}/{_hyphens(entity.path.strip('/'))}"
+
+
 def _of_relation(entity: Entity, relation: Relation, catalog: Catalog) -> Iterator[Operation]:
     one, thing = snake(entity.name), _words(snake(entity.name))
     target = catalog.target(entity, relation.name)
@@ -67,6 +73,8 @@ def _of_relation(entity: Entity, relation: Relation, catalog: Catalog) -> Iterat
     if not relation.kind.many:
         name = _related("read", one, relation, catalog)
         yield Operation("read_related", "GET", path, name, sentence, entity.read, *of)
+        return
+    if target.parent == relation.inverse and path == _listed(target, catalog):  # it is their own list
         return
     name = _related("list", one, relation, catalog)
     yield Operation("list_related", "GET", path, name, sentence, entity.read, *of)

@@ -53,13 +53,18 @@ def _without_zone(value: time) -> time:
 
 
 def _in_days(value: timedelta) -> str:
-    """ISO 8601 in days and seconds: a year, of which Pydantic makes 365 days, is something else to everybody else."""
+    """ISO 8601 in days and seconds: a year, of which Pydantic makes 365 days, is something else to everybody else.
+
+    Between hours and seconds the minutes are there even when they are none: RFC 3339, appendix A, wants them.
+    """
     sign, length = ("-", -value) if value < timedelta() else ("", value)
     minutes, seconds = divmod(length.seconds, 60)
     hours, minutes = divmod(minutes, 60)
     fraction = f".{length.microseconds:06}".rstrip("0") if length.microseconds else ""
-    numbers = ((hours, "H"), (minutes, "M"), (f"{seconds}{fraction}", "S"))
-    clock = "".join(f"{number}{unit}" for number, unit in numbers if number not in {0, "0"})
+    last = f"{seconds}{fraction}"
+    needed = {"H": hours, "M": minutes or (hours and last != "0"), "S": last != "0"}
+    numbers = ((hours, "H"), (minutes, "M"), (last, "S"))
+    clock = "".join(f"{number}{unit}" for number, unit in numbers if needed[unit])
     days = f"{length.days}D" if length.days else ""
     return f"{sign}P{days}T{clock}" if clock else f"{sign}P{days or 'T0S'}"
 

@@ -113,7 +113,10 @@ TABLE: dict[str, tuple[Any, list[Any]]] = {
     ),
     "locals": (sa.ARRAY(sa.DateTime), [[], ["0001-01-01T00:00:00", "9999-12-31T23:59:59.999999"]]),
     "jsons": (sa.ARRAY(postgresql.JSONB), [[], [{"a": 10**30}, "x", [1]]]),
-    "interval": (sa.Interval, ["PT0S", "P1D", "-P1D", "P1DT2H3M4.000005S", "P999999D", ("PT36H", "P1DT12H")]),
+    "interval": (
+        sa.Interval,
+        ["PT0S", "P1D", "-P1D", "P1DT2H3M4.000005S", "P999999D", ("PT36H", "P1DT12H"), ("PT9H58S", "PT9H0M58S")],
+    ),
     "intervals": (sa.ARRAY(sa.Interval), [[], ["PT0S", "-P1D"]]),
 }
 OPEN = Resource(read=Access.anyone, write=Access.user)

@@ -280,8 +280,8 @@ async def test_what_a_change_sets_by_itself_is_taken_from_nobody(serve: Serve) -
         "edits": mapped_column(BigInteger, server_default="0", onupdate=7),
         "stamp": mapped_column(BigInteger, server_default="0", server_onupdate=FetchedValue()),  # by a trigger
     }
-    thing_of(base, Resource(write=Access.user), **more)
-    ada = (await (await serve(base)).people.join()).client
+    thing = thing_of(base, Resource(write=Access.user), **more)
+    ada = (await (await serve(thing)).people.join()).client
     made = await ada.post("/things", json={"title": "a"})
     assert made.json() == {"id": 1, "title": "a", "edits": 0, "stamp": 0}
     for column in more:

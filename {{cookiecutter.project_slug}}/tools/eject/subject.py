@@ -115,6 +115,14 @@ class Subject:
         """Whether there is a rule that no service has yet."""
         return self.writes and self.entity.owner is not None and self.hooks is None
 
+    @property
+    def changes_more(self) -> bool:
+        """Whether a rule may change other fields than a client has sent."""
+        hooks = self.hooks or ResourceService
+        return any(
+            getattr(hooks, name) is not getattr(ResourceService, name) for name in ("before_update", "after_update")
+        )
+
     def does(self, *what: str) -> bool:
         """Whether any of these is to be written."""
         return any(operation.does in what for operation in self.operations)

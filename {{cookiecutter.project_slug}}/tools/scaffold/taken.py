@@ -17,7 +17,9 @@ def refuse_what_is_taken(entities: Iterable[Entity], there: Existing) -> None:
         if entity.one in classes:
             raise Refused(f"{entity.name} is there already: change its model, then `make migration`")
         if entity.path.strip("/") in there.segments:
-            raise Refused(f"{entity.name} would be served at {entity.path}, where something else is: say `plural: …`")
+            raise Refused(
+                f"{entity.name} would be served at {entity.path}, where something else is: say `plural: …` in a file of `make entities`"
+            )
         if there.schemas & {entity.name, *(f"{entity.name}{end}" for end in ("Create", "Update", "Read", "Part"))}:
             raise Refused(f"{entity.name} is the name of something else in the contract: choose another one")
         made = _made_names(entity)
