@@ -17,9 +17,8 @@ def refuse_what_is_taken(entities: Iterable[Entity], there: Existing) -> None:
         if entity.one in classes:
             raise Refused(f"{entity.name} is there already: change its model, then `make migration`")
         if entity.path.strip("/") in there.segments:
-            raise Refused(
-                f"{entity.name} would be served at {entity.path}, where something else is: say `plural: …` in a file of `make entities`"
-            )
+            where = f"{entity.name} would be served at {entity.path}, where something else is"
+            raise Refused(f"{where}: give it another name, or say `plural: …` in a file for `make entities`")
         if there.schemas & {entity.name, *(f"{entity.name}{end}" for end in ("Create", "Update", "Read", "Part"))}:
             raise Refused(f"{entity.name} is the name of something else in the contract: choose another one")
         made = _made_names(entity)
