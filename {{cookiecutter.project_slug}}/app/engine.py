@@ -52,7 +52,10 @@ def create_engine(settings: Settings) -> AsyncEngine:
 
 
 def _keep_no_statements(connection: Any, _record: object) -> None:
-    """Have each statement prepared anew where a pooler answers. What asyncpg has to do with that it knows already."""
+    """Have each statement prepared anew where a pooler answers.
+
+    There it has no name, and PostgreSQL would not refuse it after a migration: what it sends would be read as before.
+    """
     if connection.driver_connection.pooled:
         connection._prepared_statement_cache = None  # noqa: SLF001  # its size is chosen before there is a connection
 

@@ -2,7 +2,7 @@
 
 import asyncpg
 import pytest
-from sqlalchemy import func, select, text
+from sqlalchemy import column, func, select, table, text
 
 from app.config import Settings
 from app.database import Database, open_database
@@ -41,3 +41,25 @@ async def test_a_limit_of_zero_leaves_what_the_database_says(own_settings: Setti
         limit, kept = await ask(database)
     assert limit == "0"
     assert kept, "and is no reason to take it for a pooler"
+
+
+async def test_behind_a_pooler_a_column_may_change_its_type(
+    own_settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A statement without a name PostgreSQL does not refuse then: what it sends must not be read as it was before."""
+    monkeypatch.setattr(asyncpg.Connection, "get_server_pid", lambda _: 4_000_000_000)
+    value = select(column("value")).select_from(table("changing"))
+    async with open_database(own_settings) as database:
+
+        async def change(*statements: str) -> None:
+            async with database.unit_of_work() as uow:
+                for statement in statements:
+                    await uow.session.execute(text(statement))
+
+        await change("CREATE TABLE changing (value bigint)", "INSERT INTO changing VALUES (1)")
+        try:
+            assert await database.reader().one_or_none(value) == 1
+            await change("ALTER TABLE changing ALTER value TYPE double precision")
+            assert await database.reader().one_or_none(value) == 1.0
+        finally:
+            await change("DROP TABLE changing")
