@@ -1,8 +1,10 @@
 """What is asked of a connection that begins, and what a pooler's is spared; tests/chaos has a real PgBouncer."""
 
+from typing import Any
+
 import asyncpg
 import pytest
-from sqlalchemy import column, func, select, table, text
+from sqlalchemy import Select, column, func, select, table, text
 
 from app.config import Settings
 from app.database import Database, open_database
@@ -48,7 +50,7 @@ async def test_behind_a_pooler_a_column_may_change_its_type(
 ) -> None:
     """A statement without a name PostgreSQL does not refuse then: what it sends must not be read as it was before."""
     monkeypatch.setattr(asyncpg.Connection, "get_server_pid", lambda _: 4_000_000_000)
-    value = select(column("value")).select_from(table("changing"))
+    value: Select[Any] = select(column("value")).select_from(table("changing"))
     async with open_database(own_settings) as database:
 
         async def change(*statements: str) -> None:
