@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 from bakes import HOSTILE, bake, bake_hostile
-from dockerfile import instructions
 from dotenv import dotenv_values
 
 if TYPE_CHECKING:
@@ -40,10 +39,10 @@ def directive(project: Path, name: str, file: str) -> int:
     return int(found)
 
 
-def option(project: Path, name: str) -> int:
-    """The number that uvicorn is told in the image."""
-    command = yaml.safe_load(dict(instructions(project / "Dockerfile"))["CMD"])
-    return int(command[command.index(name) + 1])
+def constant(project: Path, name: str) -> int:
+    """The number that the server is started with."""
+    text = (project / "app" / "server.py").read_text(encoding="utf-8")
+    return int(re.findall(rf"^{name}: Final = (\d+)$", text, re.MULTILINE)[0])
 
 
 @pytest.mark.parametrize(
@@ -149,12 +148,14 @@ def test_limits_and_times_fit_together(rendered: Path) -> None:
     example = dotenv_values(rendered / ".env.example")
     assert directive(rendered, "client_max_body_size", "api.conf") == int(str(example["MAX_BODY_BYTES"]))
     waits = float(str(example["DATABASE_STATEMENT_TIMEOUT"])) + float(str(example["DATABASE_POOL_TIMEOUT"]))
-    assert directive(rendered, "proxy_read_timeout", "api.conf") > waits
+    assert float(str(example["REQUEST_TIMEOUT"])) > waits
+    assert directive(rendered, "proxy_read_timeout", "api.conf") > float(str(example["REQUEST_TIMEOUT"]))
     # Whoever closes an idle connection must be the one who sends requests on it.
-    assert directive(rendered, "keepalive_timeout", "http.conf") < option(rendered, "--timeout-keep-alive")
+    assert directive(rendered, "keepalive_timeout", "http.conf") < constant(rendered, "KEEP_ALIVE")
     found = services(rendered)
+    end = float(str(example["SHUTDOWN_DELAY"])) + float(str(example["SHUTDOWN_TIMEOUT"]))
     for name in ("backend", "worker", "nginx"):
-        assert int(found[name]["stop_grace_period"].removesuffix("s")) > option(rendered, "--timeout-graceful-shutdown")
+        assert int(found[name]["stop_grace_period"].removesuffix("s")) > end + 5
     backend = found["backend"]
     assert backend["environment"]["WEB_CONCURRENCY"] == int(backend["deploy"]["resources"]["limits"]["cpus"])
 

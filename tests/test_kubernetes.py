@@ -268,9 +268,6 @@ def test_secrets_are_files_where_the_application_looks_for_them(project: Path, m
 def test_there_is_time_to_end(project: Path, manifests: list[Manifest]) -> None:
     """After preStop the server has what it is given for its requests, and the worker for the message in hand."""
     allowed = [float(re.findall(r"^_PATIENCE: Final = ([\d.]+)", worker(project), re.MULTILINE)[0])]
-    image = project / "Dockerfile"
-    if image.exists():
-        allowed += map(float, re.findall(r'--timeout-graceful-shutdown", "(\d+)"', image.read_text(encoding="utf-8")))
     config = (project / "app" / "config.py").read_text(encoding="utf-8")
     allowed += map(float, re.findall(r"shutdown_timeout: .*default=(\d+)", config))
     for name in ("api", "worker"):

@@ -35,13 +35,6 @@ def program(name: str, package: str) -> str:
     return found
 
 
-def shipped_options() -> list[str]:
-    """What uvicorn is started with in the image, but for the address."""
-    (command,) = re.findall(r'^CMD (\["uvicorn"[^\]]*--no-server-header[^\]]*\])', DOCKERFILE.read_text(), re.MULTILINE)
-    words = [str(word) for word in json.loads(command.replace("\\\n", ""))]
-    return words[words.index("--no-proxy-headers") :]
-
-
 def free_port() -> int:
     """One that nobody listens to at the moment."""
     with socket.socket() as probe:

@@ -10,7 +10,7 @@ import pytest
 
 from app.config import Settings
 from tests.chaos.answers import problem
-from tests.chaos.processes import Nginx, nginx, port_of, shipped_options
+from tests.chaos.processes import Nginx, nginx, port_of
 from tests.databases import clone
 from tests.people import PASSWORD
 from tests.servers import Server, served, until
@@ -30,7 +30,7 @@ async def app(dsn: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterat
     """An application that believes nginx."""
     limits = {"RATE_LIMIT_ENABLED": "true", "RATE_LIMIT_LOGIN": "2/day"}
     logs = tmp_path_factory.mktemp("logs")
-    async with served(dsn, logs, *shipped_options(), TRUSTED_PROXIES="127.0.0.1", **limits) as server:
+    async with served(dsn, logs, TRUSTED_PROXIES="127.0.0.1", **limits) as server:
         yield server
 
 

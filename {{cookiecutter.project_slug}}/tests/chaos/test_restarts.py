@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from tests.chaos.answers import problem
-from tests.chaos.processes import free_port, nginx, port_of, redis, shipped_options
+from tests.chaos.processes import free_port, nginx, port_of, redis
 from tests.databases import clone, connect
 from tests.servers import PATIENCE, Server, served, until
 from tests.traffic import ARTICLE
@@ -57,10 +57,9 @@ class Crowd:
 
 async def test_an_application_that_is_away_is_a_problem_and_one_that_is_back_is_found(dsn: str, tmp_path: Path) -> None:
     port = free_port()
-    options = (*shipped_options(), "--port", str(port))
     async with nginx(tmp_path, port) as front, front.client() as client:
         for _ in range(2):
-            async with served(dsn, tmp_path, *options):
+            async with served(dsn, tmp_path, "--port", str(port)):
                 assert (await client.get("/health/ready")).status_code == 200
             away = await client.get("/health/ready")
             assert problem(away, 502).detail == "The application does not answer"
@@ -78,7 +77,7 @@ async def test_a_rolling_restart_fails_no_request(dsn: str, tmp_path: Path) -> N
     crowd = Crowd()
 
     async def start(port: int) -> Server:
-        return await stack.enter_async_context(served(dsn, tmp_path, *shipped_options(), "--port", str(port)))
+        return await stack.enter_async_context(served(dsn, tmp_path, "--port", str(port)))
 
     async with AsyncExitStack() as stack:
         servers = [await start(port) for port in ports]
@@ -113,7 +112,7 @@ async def test_robustness_48_without_redis_each_process_counts_for_itself(dsn: s
     async with AsyncExitStack() as stack:
         counters = await stack.enter_async_context(redis(tmp_path))
         limits["REDIS_URL"] = f"redis://127.0.0.1:{counters.port}/0"
-        servers = [await stack.enter_async_context(served(dsn, tmp_path, *shipped_options(), **limits)) for _ in "12"]
+        servers = [await stack.enter_async_context(served(dsn, tmp_path, **limits)) for _ in "12"]
         front = await stack.enter_async_context(nginx(tmp_path, *map(port_of, servers)))
         client = await stack.enter_async_context(front.client())
 
