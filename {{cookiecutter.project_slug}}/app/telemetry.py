@@ -6,7 +6,6 @@ standard (OTEL_TRACES_SAMPLER, OTEL_EXPORTER_OTLP_HEADERS, OTEL_RESOURCE_ATTRIBU
 """
 
 import asyncio
-import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any, Final
@@ -50,13 +49,13 @@ def _providers(settings: Settings) -> list[tuple[Any, tuple[float, ...]]]:
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
     from opentelemetry.sdk.metrics import MeterProvider  # noqa: PLC0415
     from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader  # noqa: PLC0415
-    from opentelemetry.sdk.resources import Resource  # noqa: PLC0415
+    from opentelemetry.sdk.resources import OTELResourceDetector, Resource  # noqa: PLC0415
     from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
     from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
 
     endpoint = settings.otel_exporter_otlp_endpoint
-    os.environ.setdefault("OTEL_SERVICE_NAME", settings.app_name)
-    resource = Resource.create({"service.instance.id": uuid4().hex})
+    ours = {"service.name": settings.app_name, "service.instance.id": uuid4().hex}
+    resource = Resource.create(ours).merge(OTELResourceDetector().detect())  # what the environment says is preferred
     tracing = TracerProvider(resource=resource, shutdown_on_exit=False)
     tracing.add_span_processor(_without_query())
     tracing.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(f"{endpoint}/v1/traces", timeout=_LONGEST)))

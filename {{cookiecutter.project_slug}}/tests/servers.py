@@ -73,6 +73,14 @@ class Server:
         """What it has said of trouble that nobody foresaw."""
         return re.findall(r".*(?:\[error|\[critical|Traceback).*", self.log())
 
+    def kill(self) -> None:
+        """End it, if it has not ended, with the processes that it has started: nobody else would."""
+        family = [psutil.Process(self.process.pid)] if self.process.poll() is None else []
+        for process in [*family, *(child for parent in family for child in parent.children(recursive=True))]:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        self.process.wait()
+
     async def started(self) -> bool:
         """Whether it is up. The system has chosen its port, and uvicorn tells which, maybe before it listens there."""
         assert self.process.poll() is None, self.log()
@@ -129,8 +137,7 @@ async def served(dsn: str, logs: Path, *options: str, **settings: str) -> AsyncI
         await until(server.started)
         yield server
     finally:
-        server.process.kill()
-        server.process.wait()
+        server.kill()
 
 
 class OwnPostgres:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 import httpx
+import psutil
 import pytest
 from fastapi import FastAPI
 from prometheus_client.parser import text_string_to_metric_families
@@ -20,7 +21,7 @@ from app.main import create_app
 from app.services.outbox import Outbox
 from tests.databases import clone
 from tests.people import PASSWORD, People
-from tests.servers import served, until
+from tests.servers import PATIENCE, served, until
 
 TOKEN: Final = "what-prometheus-knows"
 BEARER: Final = {"Authorization": f"Bearer {TOKEN}"}
@@ -199,4 +200,15 @@ async def test_several_processes_are_added_up(template: str, tmp_path: Path) -> 
             return value(await scrape(client), "database_pool_size", pool="writes") == 30
 
         await until(both_have_sampled)
+        # One that is killed is replaced, and its connections count no more.
+        parent = psutil.Process(server.process.pid)
+        next(child for child in parent.children() if any("spawn_main" in word for word in child.cmdline())).kill()
+
+        async def another_is_up() -> bool:
+            return server.log().count("Application startup complete") == 3
+
+        await until(another_is_up)
+        await until(both_have_sampled)
+        server.process.terminate()
+        await asyncio.to_thread(server.process.wait, PATIENCE)
         assert not server.complaints()

@@ -41,7 +41,7 @@ class LoadBalancer:
 
 @pytest.mark.parametrize("processes", ["1", "2"])
 async def test_not_ready_comes_before_the_end_and_no_request_fails(dsn: str, tmp_path: Path, processes: str) -> None:
-    settings = {"WEB_CONCURRENCY": processes, "SHUTDOWN_DELAY": "1", "SHUTDOWN_TIMEOUT": "5"}
+    settings = {"WEB_CONCURRENCY": processes, "SHUTDOWN_DELAY": "2", "SHUTDOWN_TIMEOUT": "5"}
     async with served(dsn, tmp_path, **settings) as server, server.member() as client, server.client() as prober:
         balancer = LoadBalancer(server)
         async with asyncio.TaskGroup() as tasks:
