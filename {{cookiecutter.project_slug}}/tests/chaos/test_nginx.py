@@ -84,6 +84,7 @@ async def test_a_body_over_the_limit_is_refused_without_the_application(
         ("/" + "a" * 10_000, {}, 414),
         ("/articles", {"X-Long": "a" * 10_000}, 400),
         ("/articles", {"Host": "a b"}, 400),
+        ("/metrics", {}, 404),
     ],
 )
 async def test_what_nginx_refuses_is_a_problem_too(
