@@ -150,6 +150,12 @@ DEFECTS = {
             )
         },
     ),
+    "an image that runs as root": Defect("image", "runs as root", edits={"Dockerfile": ("\nUSER 10001:10001\n", "\n")}),
+    "a secret that is baked into the image": Defect(
+        "image",
+        "ENV SECRET_KEY",
+        edits={"Dockerfile": ("\nENV HOME=/tmp\n", "\nENV HOME=/tmp SECRET_KEY=hidden\n")},
+    ),
     "a route that the contract does not have": Defect(
         "contract",
         "openapi.yaml",
