@@ -34,14 +34,15 @@ def measure_leaks(_measuring: Measuring) -> Result:
 
 
 def _files() -> list[Path]:
-    """What git has or would take; without git, what is not hidden."""
+    """What git has or would take; where it knows nothing of the project, what is not hidden."""
     listed = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
     try:
         done = subprocess.run(listed, cwd=ROOT, capture_output=True, check=True, encoding="utf-8")
+        names = done.stdout.split("\0")
     except (OSError, subprocess.SubprocessError):
-        every = (path for path in ROOT.rglob("*") if not _is_hidden(path.relative_to(ROOT)))
-        return [path for path in every if path.is_file()]
-    return [ROOT / name for name in done.stdout.split("\0") if name and (ROOT / name).is_file()]
+        names = []
+    known = [ROOT / name for name in names if name and (ROOT / name).is_file()]
+    return known or [path for path in ROOT.rglob("*") if path.is_file() and not _is_hidden(path.relative_to(ROOT))]
 
 
 def _is_hidden(path: Path) -> bool:
