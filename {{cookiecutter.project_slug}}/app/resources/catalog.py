@@ -9,7 +9,8 @@ from sqlalchemy.orm import registry
 
 from app.models.resource import resource_of
 from app.resources import schemas
-from app.resources.compilation import ResourceError, describe
+from app.resources.compilation import describe
+from app.resources.declaration import ResourceError
 from app.resources.description import Entity
 
 

@@ -7,7 +7,7 @@ from typing import Any, Final, TypeVar
 from fastapi.routing import APIRoute, iter_route_contexts
 from starlette.routing import BaseRoute
 
-from app.resources.compilation import ResourceError
+from app.resources.declaration import ResourceError
 from app.resources.operations import Operation
 
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])

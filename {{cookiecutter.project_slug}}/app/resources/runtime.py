@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 from app import discovery
 from app.resources import openapi
 from app.resources.catalog import Catalog
-from app.resources.compilation import ResourceError
+from app.resources.declaration import ResourceError
 from app.resources.endpoints import Endpoints
 from app.resources.operations import Operation, operations
 from app.resources.overrides import not_by_hand, parameters_of, path_shape

@@ -15,7 +15,7 @@ from app.dependencies import Reads, Uow
 from app.main import create_app
 from app.models.base import Declarative
 from app.models.resource import Access, Resource
-from app.resources.compilation import ResourceError
+from app.resources.declaration import ResourceError
 from app.resources.overrides import overrides
 from tests.resources.conftest import Keyed, Serve, assemble, new_metadata
 

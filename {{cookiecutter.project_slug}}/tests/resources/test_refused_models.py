@@ -13,7 +13,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 from app.models.base import NAMING_CONVENTION
 from app.models.resource import Access, Resource
 from app.resources.catalog import catalog_of
-from app.resources.compilation import ResourceError
+from app.resources.declaration import ResourceError
 from app.resources.runtime import Runtime
 
 Model = type[DeclarativeBase]

@@ -10,7 +10,8 @@ from sqlalchemy.orm import mapped_column, relationship
 from app.models.base import Owned, WorkspaceScoped
 from app.models.resource import Access, Resource
 from app.resources.catalog import Catalog
-from app.resources.compilation import ResourceError, describe
+from app.resources.compilation import describe
+from app.resources.declaration import ResourceError
 from tests.resources.conftest import assemble, new_base, thing_of
 
 ANYONE = Resource(read=Access.anyone)

@@ -11,7 +11,7 @@ import app.services
 from app.config import Settings
 from app.models.base import Declarative
 from app.models.resource import Access, Resource
-from app.resources.compilation import ResourceError
+from app.resources.declaration import ResourceError
 from tests.resources.conftest import Keyed, Serve, World, assemble, new_metadata
 
 MODELS: dict[str, Any] = {}

@@ -7,7 +7,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from app.models.resource import snake
 from app.resources import types, values
-from app.resources.compilation import SECRET
+from app.resources.declaration import SECRET
 from app.resources.description import Type as Served
 from tools.scaffold import names
 from tools.scaffold.grammar import Field, Refused, Spec, Type
