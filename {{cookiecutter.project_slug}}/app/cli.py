@@ -159,7 +159,7 @@ def restore(
 @cli.command()
 def generate(
     check: Annotated[bool, typer.Option("--check", help="Only say whether the files are current")] = False,
-    into: Annotated[Path, typer.Option(help="The directory")] = ROOT,
+    into: Annotated[Path, typer.Option(exists=True, file_okay=False, help="The directory")] = ROOT,
 ) -> None:
     """Write openapi.yaml, the contract that the application serves, and ir.json, what the models say of themselves."""
     from app import contract  # noqa: PLC0415  # with FastAPI it takes a second to load, which `--help` need not
