@@ -180,6 +180,7 @@ async def test_without_the_database_there_are_the_others(measured: FastAPI, own_
     assert value(samples, "http_requests_in_flight") == 1
 
 
+@pytest.mark.chaos
 async def test_several_processes_are_added_up(template: str, tmp_path: Path) -> None:
     dsn = await clone(template, secrets.token_hex(4))
     settings = {"WEB_CONCURRENCY": "2", "METRICS_TOKEN": TOKEN}

@@ -1,6 +1,7 @@
 """What many do at once to rows that refer to each other: each is told what has become of it."""
 
 import asyncio
+import secrets
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -44,7 +45,7 @@ def told(answers: list[httpx.Response]) -> set[tuple[int, str]]:
 
 async def labels(sample: Sample, *names: str) -> list[str]:
     """The paths of two that nobody else has."""
-    some = [await sample.make("Label", name=f"{name} {id(object())}") for name in names]
+    some = [await sample.make("Label", name=f"{name} {secrets.token_hex(8)}") for name in names]
     return [sample.path(sample.entity("Label"), one) for one in some]
 
 
