@@ -5,17 +5,15 @@ import time
 from math import floor
 from typing import Any, Final
 
-import structlog
 from limits import RateLimitItem
 from limits.aio.storage import MemoryStorage, RedisStorage
 from limits.aio.strategies import SlidingWindowCounterRateLimiter
 from limits.errors import StorageError
 
-# In seconds: what a request waits for Redis at most, connecting included, and how long after a failure nobody does.
-TIMEOUT: Final = 0.5
-PAUSE: Final = 5.0
+from app.dispensable import Dispensable
 
-log = structlog.get_logger(__name__)
+# Seconds that a request waits for Redis at most, connecting included.
+TIMEOUT: Final = 0.5
 
 
 class Counters:
@@ -34,8 +32,7 @@ class Counters:
     def __init__(self, redis_url: str | None) -> None:
         self._memory = SlidingWindowCounterRateLimiter(MemoryStorage())
         self._redis = None
-        self._lost = False
-        self._ask_again_at = 0.0
+        self._answers = Dispensable("redis", consequence="each process counts attempts for itself")
         if redis_url:
             from redis.asyncio import BlockingConnectionPool  # noqa: PLC0415  # takes a while to load, and most need not
             from redis.asyncio.retry import Retry  # noqa: PLC0415
@@ -52,14 +49,14 @@ class Counters:
 
         What is refused does not count.
         """
-        if self._redis is not None and self._may_ask():
+        if self._redis is not None and self._answers.may_be_asked():
             try:
                 async with asyncio.timeout(TIMEOUT):
                     wait = await _attempt(self._redis, limit, key)
             except (StorageError, OSError) as error:
-                self._lose(error)
+                self._answers.lose(f"{type(error).__name__}: {error.__cause__ or error}")
             else:
-                self._find()
+                self._answers.find()
                 return wait
         return await _attempt(self._memory, limit, key)
 
@@ -67,30 +64,6 @@ class Counters:
         """Close the connections to Redis."""
         if self._redis is not None:
             await self._pool.aclose()
-
-    def _may_ask(self) -> bool:
-        """Whether Redis answers as far as is known. After a pause one request finds out, at its own expense."""
-        if not self._lost:
-            return True
-        if time.monotonic() < self._ask_again_at:
-            return False
-        self._ask_again_at = time.monotonic() + PAUSE
-        return True
-
-    def _lose(self, error: Exception) -> None:
-        self._ask_again_at = time.monotonic() + PAUSE
-        if not self._lost:
-            self._lost = True
-            log.warning(
-                "redis_lost",
-                reason=f"{type(error).__name__}: {error.__cause__ or error}",
-                consequence="each process counts attempts for itself",
-            )
-
-    def _find(self) -> None:
-        if self._lost:
-            self._lost = False
-            log.info("redis_found")
 
 
 async def _attempt(limiter: SlidingWindowCounterRateLimiter, limit: RateLimitItem, key: str) -> int:

@@ -19,7 +19,7 @@ from app.config import Settings
 from app.driver_errors import translated
 from app.engine import EXPLAIN, create_engine, rows_expected
 from app.errors import Unavailable
-from app.replica import Replica, is_its_own
+from app.replica import Replica, is_its_own, reason_of
 
 # Models refer to each other by name: whoever uses one needs all of them.
 with discovery.assembling():
@@ -229,7 +229,7 @@ class Reader:
                 except (DBAPIError, Unavailable) as error:
                     if not is_its_own(error):
                         raise
-                    self._replica.lose(error)
+                    self._replica.lose(reason_of(error))
                 else:
                     self._replica.find()
                     return answer

@@ -192,7 +192,7 @@ class TestInRedis:
         capsys: pytest.CaptureFixture[str],
     ) -> None:
         logs.configure(settings)
-        monkeypatch.setattr(module, "PAUSE", 0.0)
+        monkeypatch.setattr("app.dispensable.PAUSE", 0.0)
         one, other = counters(), counters()
         for _ in range(2):
             assert await outcomes(one, 1) + await outcomes(other, 2) == [True, True, False]

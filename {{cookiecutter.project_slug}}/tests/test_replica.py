@@ -90,7 +90,7 @@ async def test_a_replica_that_is_gone_costs_no_read_and_is_told_once(
 async def test_a_replica_is_asked_again_after_a_while(
     own_people: People, own_settings: Settings, template: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.replica.PAUSE", 0.0)
+    monkeypatch.setattr("app.dispensable.PAUSE", 0.0)
     late = on_database(template, f"{template.rpartition('/')[2].removesuffix('_template')}_late")
     with capture_logs() as logs:
         async with replicated(own_people, own_settings, late) as database:

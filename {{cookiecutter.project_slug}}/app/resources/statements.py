@@ -46,18 +46,19 @@ class Statements:
         self._model = model
         self._entity = entity
         self._by_hand = by_hand
-        # Of what is asked again and again, the JSON is put together once. Clients choose the shapes, so not of all.
+        # What is asked again and again is put together once. Clients choose the shapes, so not all of it is kept.
         self._row = lru_cache(maxsize=100)(partial(RowsAsJson(catalog).row, model, entity))
+        self._listed = lru_cache(maxsize=100)(self._columns_and_ordering)
 
     def page(self, rows: Select[Any], query: ListQuery, *, whole: bool) -> Select[Any]:
         """A page of rows, each ending in the values that they are sorted by; one more than asked for, if there is."""
         statement = self.filtered(rows, query)
         if query.after is not None:
             statement = statement.where(self._behind(query.order, query.after))
+        columns, ordering = self._listed(query.shape, query.order, whole=whole)
         return (
-            self._only(statement, query.shape, whole=whole)
-            .add_columns(*(self._shown(term.field) for term in query.order))
-            .order_by(*self._ordering(query.order))
+            statement.with_only_columns(*columns, maintain_column_froms=True)
+            .order_by(*ordering)
             .offset(query.skip)
             .limit(query.limit + 1)
         )
@@ -86,12 +87,20 @@ class Statements:
         return self.filtered(rows, query).with_only_columns(literal(1), maintain_column_froms=True)
 
     def _only(self, rows: Select[Any], shape: Shape, *, whole: bool) -> Select[Any]:
+        return rows.with_only_columns(*self._columns(shape, whole=whole), maintain_column_froms=True)
+
+    def _columns(self, shape: Shape, *, whole: bool) -> list[Any]:
         if not whole:
-            body = self._row(shape)
-            return rows.with_only_columns(body.cast(Text).label("body"), maintain_column_froms=True)
+            return [self._row(shape).cast(Text).label("body")]
         included = self._row(Shape((), shape.include)) if shape.include else null()
         columns = [self._model] if self._by_hand else [self._shown(one.name) for one in self._entity.fields]
-        return rows.with_only_columns(*columns, included.cast(Text).label("included"), maintain_column_froms=True)
+        return [*columns, included.cast(Text).label("included")]
+
+    def _columns_and_ordering(
+        self, shape: Shape, order: tuple[Term, ...], *, whole: bool
+    ) -> tuple[list[Any], list[ColumnElement[Any]]]:
+        columns = self._columns(shape, whole=whole)
+        return [*columns, *(self._shown(term.field) for term in order)], list(self._ordering(order))
 
     # ------------------------------------------------------------------------------------------------------ parts
 
