@@ -1,5 +1,6 @@
 """How a connection to PostgreSQL begins, also where PgBouncer stands between."""
 
+import select
 from typing import Any, Final
 
 import asyncpg
@@ -87,3 +88,21 @@ class Connector:
             there = await connection.fetchval("SELECT setting::bigint FROM pg_settings WHERE name = $1", name)
             if not 0 < there <= wanted:
                 log.warning("database_limit_not_in_force", limit=name, wanted_ms=wanted, there_ms=there)
+
+
+def is_gone(connection: Connection) -> bool:
+    """Whether the server has closed this idle connection meanwhile, by all that the machine knows.
+
+    A server says nothing on a connection that is idle but farewell: so it is enough to see whether there is something
+    to read, and no question to the server is needed. asyncpg hears of it too, but may be told after the request that
+    asks for the connection.
+    """
+    return connection.is_closed() or _is_readable(connection._transport.get_extra_info("socket").fileno())  # noqa: SLF001  # nothing public
+
+
+def _is_readable(descriptor: int) -> bool:
+    if not hasattr(select, "poll"):  # Windows
+        return bool(select.select([descriptor], [], [], 0)[0])
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    return bool(poll.poll(0))

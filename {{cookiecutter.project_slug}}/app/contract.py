@@ -9,9 +9,11 @@ from typing import Any, Final
 import yaml
 from fastapi import FastAPI
 from fastapi.dependencies.models import Dependant
+from fastapi.openapi.models import APIKey, APIKeyIn
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute, iter_route_contexts
 
+from app.auth.cookies import ACCESS
 from app.auth.dependencies import RequiredRole, get_current_caller
 from app.block_yaml import block_yaml
 from app.errors import Error
@@ -79,6 +81,7 @@ def _describe(app: FastAPI) -> dict[str, Any]:
         separate_input_output_schemas=False,
     )
     description["info"]["description"] = app.description  # left out by FastAPI when it is empty
+    _tell_cookie(description)
     runtime: Runtime = app.state.runtime
     runtime.describe(description, _security(description))
     for path in description["paths"].values():
@@ -142,6 +145,18 @@ def _name_problems(description: dict[str, Any]) -> None:
 
 def _sameness(response: dict[str, Any]) -> str:
     return str((response.get("description"), response.get("content"), response.get("headers")))
+
+
+def _tell_cookie(description: dict[str, Any]) -> None:
+    """Say that a browser may send its token as a cookie, wherever others send theirs in a header."""
+    cookie = APIKey(**{"in": APIKeyIn.cookie}, name=f"__Host-{ACCESS}")
+    description["components"]["securitySchemes"]["Cookie"] = cookie.model_dump(
+        mode="json", by_alias=True, exclude_none=True
+    )
+    for path in description["paths"].values():
+        for operation in path.values():
+            if "security" in operation:
+                operation["security"].append({"Cookie": []})
 
 
 def _security(description: dict[str, Any]) -> list[dict[str, Any]]:

@@ -1,32 +1,28 @@
-"""How the application talks to PostgreSQL: a UnitOfWork to write, a Reader to read."""
+"""How the application talks to PostgreSQL: a UnitOfWork to write, a Reader (`app.reader`) to read."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Final, Self, TypeVar, TypeVarTuple
+from typing import Any, Final, Self
 from weakref import WeakKeyDictionary
 
 import structlog
-from sqlalchemy import Result, Select
-from sqlalchemy import Row as SqlRow
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_sessionmaker
 
 from app import discovery, retries, tenancy
 from app.config import Settings
 from app.driver_errors import translated
-from app.engine import EXPLAIN, create_engine, rows_expected
-from app.errors import Unavailable
-from app.replica import Replica, is_its_own, reason_of
+from app.engine import create_engine, create_read_pool
+from app.reader import Reader
+from app.replica import ReadSource, Replica
 
 # Models refer to each other by name: whoever uses one needs all of them.
 with discovery.assembling():
     list(discovery.modules("app.models"))
 
-Row = TypeVar("Row")
-Columns = TypeVarTuple("Columns")
 AfterCommit = Callable[[], Awaitable[None]]
 
 log = structlog.get_logger(__name__)
@@ -159,96 +155,12 @@ async def _carried_through(work: Coroutine[Any, Any, None]) -> None:
     task.result()
 
 
-class Reader:
-    """Single statements in autocommit.
-
-    A read in BEGIN … ROLLBACK costs three round trips where this costs one. Each statement takes a
-    connection and gives it back, so that nothing is held while the request does something else.
-
-    Where there is a replica it answers, and may not know yet what was committed a moment ago.
-    """
-
-    def __init__(
-        self,
-        sessions: async_sessionmaker[AsyncSession],
-        scope: dict[Any, Any] | None = None,
-        replica: Replica | None = None,
-    ) -> None:
-        self._sessions = sessions
-        self._scope = scope or {}
-        self._replica = replica
-
-    def fresh(self) -> "Reader":
-        """The same from the primary, which knows of every commit: for what decides who may do what."""
-        return Reader(self._sessions, self._scope)
-
-    def within(self, workspace_id: int) -> "Reader":
-        """Reads of the rows of this workspace, and no others."""
-        scope: dict[Any, Any] = {}
-        tenancy.bind(scope, workspace_id)
-        return Reader(self._sessions, scope, self._replica)
-
-    def unscoped(self) -> "Reader":
-        """Reads of the rows of every workspace. The statement has to know what it may show."""
-        scope: dict[Any, Any] = {}
-        tenancy.lift(scope)
-        return Reader(self._sessions, scope, self._replica)
-
-    async def all(self, statement: Select[Row]) -> Sequence[Row]:
-        """The first column of every row."""
-        return (await self._result(statement)).scalars().all()
-
-    async def one_or_none(self, statement: Select[Row]) -> Row | None:
-        """The first column of the only row.
-
-        Raises `MultipleResultsFound` when there is more than one: the statement is wrong then, not the request.
-        """
-        return (await self._result(statement)).scalars().one_or_none()
-
-    async def rows(self, statement: Select[Any]) -> Sequence[SqlRow[Any]]:
-        """Every row, with all its columns."""
-        return (await self._result(statement)).all()
-
-    async def estimate(self, statement: Select[Any]) -> int:
-        """How many rows PostgreSQL's planner expects, which takes no look at them."""
-        return rows_expected((await self._result(statement, execution_options=EXPLAIN)).scalar())
-
-    async def row(self, statement: Select[*Columns], **values: Any) -> SqlRow[*Columns] | None:
-        """The only row, with all its columns. `values` are for the `bindparam`s of a statement that was built before.
-
-        Raises `MultipleResultsFound` when there is more than one.
-        """
-        return (await self._result(statement, values)).one_or_none()
-
-    async def _result(self, statement: Select[*Columns], *values: Any, **options: Any) -> Result[*Columns]:
-        """What the replica answers, or else the primary."""
-        with translated():
-            if self._replica is not None and self._replica.may_be_asked():
-                try:
-                    answer = await self._execute(self._replica.sessions, statement, *values, **options)
-                except (DBAPIError, Unavailable) as error:
-                    if not is_its_own(error):
-                        raise
-                    self._replica.lose(reason_of(error))
-                else:
-                    self._replica.find()
-                    return answer
-            return await self._execute(self._sessions, statement, *values, **options)
-
-    async def _execute(
-        self, sessions: async_sessionmaker[AsyncSession], statement: Select[*Columns], *values: Any, **options: Any
-    ) -> Result[*Columns]:
-        async with sessions(info=self._scope) as session:
-            result: Result[*Columns] = await session.execute(statement, *values, **options)
-            return result
-
-
 @dataclass(frozen=True)
 class Database:
     """Where units of work and readers come from."""
 
     writes: async_sessionmaker[AsyncSession]
-    reads: async_sessionmaker[AsyncSession]
+    reads: ReadSource
     replica: Replica | None = None
 
     def unit_of_work(self) -> UnitOfWork:
@@ -270,18 +182,15 @@ async def open_database(settings: Settings) -> AsyncIterator[Database]:
     """The database while the block runs. Connects on the first statement, not here: a start does not wait for it."""
     async with AsyncExitStack() as engines:
 
-        def open_engine(of: Settings) -> AsyncEngine:
-            engine = create_engine(of)
+        def open_source(of: Settings) -> tuple[AsyncEngine, ReadSource]:
+            engine, pool = create_engine(of), create_read_pool(of)
             engines.push_async_callback(engine.dispose)
-            return engine
+            engines.push_async_callback(pool.close)
+            return engine, ReadSource(sessions(engine.execution_options(isolation_level="AUTOCOMMIT")), pool)
 
-        primary = open_engine(settings)
+        primary, reads = open_source(settings)
         replica = None
         if settings.database_read_url is not None:
-            copy = open_engine(settings.model_copy(update={"database_url": settings.database_read_url}))
-            replica = Replica(sessions(_autocommit(copy)))
-        yield Database(writes=sessions(primary), reads=sessions(_autocommit(primary)), replica=replica)
-
-
-def _autocommit(engine: AsyncEngine) -> AsyncEngine:
-    return engine.execution_options(isolation_level="AUTOCOMMIT")
+            _, copy = open_source(settings.model_copy(update={"database_url": settings.database_read_url}))
+            replica = Replica(copy)
+        yield Database(writes=sessions(primary), reads=reads, replica=replica)

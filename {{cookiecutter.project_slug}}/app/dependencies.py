@@ -9,7 +9,8 @@ from typing import Annotated, Any
 from fastapi import Depends, Header, Path, Request, Response
 
 from app.config import Settings
-from app.database import Database, Reader, UnitOfWork
+from app.database import Database, UnitOfWork
+from app.reader import Reader
 from app.repositories.base import Page
 from app.schemas.page import PageQuery
 from app.services.accounts import AccountService
@@ -61,13 +62,15 @@ async def get_unit_of_work(database: AppDatabase) -> AsyncIterator[UnitOfWork]:
         yield uow
 
 
-async def get_reader(database: AppDatabase) -> Reader:
+async def get_reader(request: Request) -> Reader:
     """Reads without a transaction. A replica may answer them, a moment behind."""
+    database: Database = request.app.state.database
     return database.reader()
 
 
-async def get_fresh_reader(database: AppDatabase) -> Reader:
+async def get_fresh_reader(request: Request) -> Reader:
     """Reads without a transaction that see every commit: for what decides who may do what."""
+    database: Database = request.app.state.database
     return database.reader().fresh()
 
 

@@ -44,6 +44,11 @@ def translated(fields: Mapping[str, str] | None = None) -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
+        own = _translate(error, fields or {}, error.statement or "", is_lost=error.connection_invalidated)
+        if own is None:
+            raise
+        raise own from error
+    except asyncpg.PostgresError as error:
         own = _translate(error, fields or {})
         if own is None:
             raise
@@ -64,26 +69,33 @@ def connecting() -> Iterator[None]:
         raise Unavailable("The database does not answer") from error
 
 
-def _translate(error: DBAPIError, fields: Mapping[str, str]) -> Error | None:
-    state = getattr(error.orig, "sqlstate", None) or ""
-    if state == "23503" and (error.statement or "").startswith("DELETE"):
+def sqlstate(error: Exception) -> str:
+    """The SQLSTATE that PostgreSQL gave, as the driver or SQLAlchemy has it; nothing where there is none."""
+    return getattr(error.orig if isinstance(error, DBAPIError) else error, "sqlstate", None) or ""
+
+
+def _translate(
+    error: DBAPIError | asyncpg.PostgresError, fields: Mapping[str, str], statement: str = "", *, is_lost: bool = False
+) -> Error | None:
+    state = sqlstate(error)
+    if state == "23503" and statement.startswith("DELETE"):
         return Conflict(_REFERRED_TO)
     if state in _REFUSALS:
         return _REFUSALS[state]([fields.get(column, column) for column in _columns(error)])
     if state.startswith(_DATA_EXCEPTION):
         return Invalid("A value cannot be stored as it is")
-    if state.startswith(_PASSING) or error.connection_invalidated:
+    if state.startswith(_PASSING) or is_lost:
         return Unavailable("The database does not answer")
     return None
 
 
-def _columns(error: DBAPIError) -> list[str]:
+def _columns(error: DBAPIError | asyncpg.PostgresError) -> list[str]:
     """The columns at fault, as a client knows them: without those that make another's key fit for a workspace's rows.
 
     PostgreSQL says `Key (workspace_id, name)=(1, x) already exists.` Where it does not, they are read from the name of
     the constraint: `uq_users_email` speaks of `email`. The naming convention of `app.models.base` guarantees the form.
     """
-    cause = error.orig.__cause__ if error.orig else None
+    cause = error.orig.__cause__ if isinstance(error, DBAPIError) and error.orig else error
     if column := getattr(cause, "column_name", None):
         return [str(column)]
     if key := _KEY.search(str(getattr(cause, "detail", None) or "")):

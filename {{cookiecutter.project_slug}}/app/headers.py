@@ -1,5 +1,6 @@
 """What answers say in their headers, beside their bodies."""
 
+import re
 from typing import Any, Final
 
 _DESCRIBED: Final[dict[str, dict[str, Any]]] = {
@@ -20,6 +21,17 @@ _DESCRIBED: Final[dict[str, dict[str, Any]]] = {
         "schema": {"type": "integer"},
     },
 }
+
+
+_ENTITY_TAG: Final = re.compile(r'(?:W/)?("[^"]*")')
+
+
+def is_known(if_none_match: str, etag: str) -> bool:
+    """Whether a client has this version already, by what its `If-None-Match` names (RFC 9110, section 13.1.2).
+
+    A proxy that compresses makes `W/"1"` of `"1"`, and of a weak tag's kind no cache minds.
+    """
+    return if_none_match.strip() == "*" or etag.removeprefix("W/") in _ENTITY_TAG.findall(if_none_match)
 
 
 def described(*names: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import os
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from fastapi import FastAPI, Request, Response
 from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector
@@ -23,6 +23,7 @@ from pydantic import SecretStr
 from app.database import Database
 from app.engine import Pool
 from app.errors import Unauthenticated, Unavailable
+from app.read_pool import ReadPool
 from app.repositories.outbox import backlog
 from app.request_metrics import MeasuredRequests
 
@@ -114,14 +115,14 @@ class _Collected:
         return self._metrics
 
 
-def _pools(database: Database) -> Iterator[tuple[str, Pool]]:
-    """The pools of connections by their use; one that is for both is for writes."""
-    seen: list[Any] = []
-    for name, sessions in (("writes", database.writes), ("reads", database.reads)):
-        pool = sessions.kw["bind"].engine.pool
-        if isinstance(pool, Pool) and pool not in seen:
-            seen.append(pool)
-            yield name, pool
+def _pools(database: Database) -> Iterator[tuple[str, Pool | ReadPool]]:
+    """The pools of connections by their use: transactions, and single reads from the primary and from the replica."""
+    pool = database.writes.kw["bind"].pool
+    if isinstance(pool, Pool):
+        yield "writes", pool
+    yield "reads", database.reads.pool
+    if database.replica is not None:
+        yield "replica", database.replica.source.pool
 
 
 async def _of_database(database: Database) -> list[Metric]:

@@ -1,24 +1,35 @@
-"""A copy of the database that answers reads, as long as it is there."""
+"""The servers that answer reads: the primary, and a copy of it, as long as that is there."""
 
+from dataclasses import dataclass
 from typing import Final
 
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from app.dispensable import Dispensable
+from app.driver_errors import sqlstate
 from app.errors import Unavailable
+from app.read_pool import ReadPool
 
 # What says that the server is no good, not the statement: connection, shutdown, system. 40001 is that of a replica
 # which had to choose between a statement and what it replays; by itself a single read never gets it.
 _ITS_OWN: Final = ("08", "57P", "58", "40001")
 
 
+@dataclass(frozen=True)
+class ReadSource:
+    """One server, and the two ways to read from it, each in autocommit."""
+
+    sessions: async_sessionmaker[AsyncSession]
+    pool: ReadPool
+
+
 class Replica(Dispensable):
     """Where reads go first, while it is there."""
 
-    def __init__(self, sessions: async_sessionmaker[AsyncSession]) -> None:
+    def __init__(self, source: ReadSource) -> None:
         super().__init__("replica", consequence="the primary answers every read")
-        self.sessions = sessions
+        self.source = source
 
 
 def reason_of(error: Exception) -> str:
@@ -31,7 +42,6 @@ def is_its_own(error: Exception) -> bool:
 
     Not what took too long, or found every connection in use: that would go on to fill the primary.
     """
-    if isinstance(error, DBAPIError):
-        state = getattr(error.orig, "sqlstate", None) or ""
-        return error.connection_invalidated or state.startswith(_ITS_OWN)
-    return isinstance(error, Unavailable)  # there was no connection to be had
+    if isinstance(error, Unavailable):  # there was no connection to be had
+        return True
+    return sqlstate(error).startswith(_ITS_OWN) or (isinstance(error, DBAPIError) and error.connection_invalidated)

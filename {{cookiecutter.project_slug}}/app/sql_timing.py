@@ -33,10 +33,20 @@ def measured() -> SqlUse:
     return use
 
 
-def install(engine: Engine, slow: float) -> None:
-    """Measure each statement, until its rows are here, and log those that take `slow` seconds or more; 0 is none.
+def note(statement: str, seconds: float, slow: float) -> None:
+    """Count a statement, and log it if it took `slow` seconds or more; 0 is never."""
+    if use := _current.get():
+        use.statements += 1
+        use.seconds += seconds
+    if slow and seconds >= slow:
+        text = " ".join(statement.split())[:_LONGEST]
+        log.warning("slow_statement", statement=text, milliseconds=round(seconds * 1000, 1))
 
-    A statement that fails counts too: the slowest of all are those that a time limit ended.
+
+def install(engine: Engine, slow: float) -> None:
+    """Note each statement of the engine, until its rows are here.
+
+    One that fails counts too: the slowest of all are those that a time limit ended.
     """
 
     def begin(
@@ -45,23 +55,16 @@ def install(engine: Engine, slow: float) -> None:
         context._began = time.perf_counter()  # noqa: SLF001  # ours: SQLAlchemy offers no other place that lives as long
 
     def end(_connection: object, _cursor: object, statement: str, _values: object, context: Any, _many: bool) -> None:
-        note(statement, context)
+        done(statement, context)
 
     def fail(failure: ExceptionContext) -> None:
         if failure.execution_context is not None and failure.statement is not None:
-            note(failure.statement, failure.execution_context)
+            done(failure.statement, failure.execution_context)
 
-    def note(statement: str, context: Any) -> None:
+    def done(statement: str, context: Any) -> None:
         began = getattr(context, "_began", None)
-        if began is None:  # it failed before it was sent
-            return
-        seconds = time.perf_counter() - began
-        if use := _current.get():
-            use.statements += 1
-            use.seconds += seconds
-        if slow and seconds >= slow:
-            text = " ".join(statement.split())[:_LONGEST]
-            log.warning("slow_statement", statement=text, milliseconds=round(seconds * 1000, 1))
+        if began is not None:  # else it failed before it was sent
+            note(statement, time.perf_counter() - began, slow)
 
     event.listen(engine, "before_cursor_execute", begin)
     event.listen(engine, "after_cursor_execute", end)

@@ -7,7 +7,7 @@ standard (OTEL_TRACES_SAMPLER, OTEL_EXPORTER_OTLP_HEADERS, OTEL_RESOURCE_ATTRIBU
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace import SpanProcessor
 
 _LONGEST: Final = 5.0  # seconds that the end of the process waits for what was not sent yet
+
+_UNTRACED: Final = nullcontext()
 
 _tracer = trace.get_tracer("app")
 log = structlog.get_logger(__name__)
@@ -106,25 +108,49 @@ def name_trace(_logger: WrappedLogger, _method: str, event: EventDict) -> EventD
     return event
 
 
-def trace_statements(engine: Engine) -> None:
-    """Make a span of each statement that is part of something that is traced: its SQL, without values."""
+def statement(sql: str) -> AbstractContextManager[None]:
+    """The block as a statement that is part of something that is traced: its SQL, without values."""
+    return _statement(sql) if trace.get_current_span().get_span_context().is_valid else _UNTRACED
 
-    def begin(_connection: object, _cursor: object, statement: str, _values: object, context: Any, _many: bool) -> None:
+
+@contextmanager
+def _statement(sql: str) -> Iterator[None]:
+    this = _started(sql)
+    try:
+        yield
+    except BaseException as error:
+        _fail(this, error)
+        raise
+    finally:
+        this.end()
+
+
+def _started(sql: str) -> trace.Span:
+    operation = sql.lstrip().partition(" ")[0].upper()
+    attributes = {"db.system.name": "postgresql", "db.operation.name": operation, "db.query.text": sql}
+    return _tracer.start_span(operation, kind=SpanKind.CLIENT, attributes=attributes)
+
+
+def _fail(this: trace.Span, error: BaseException | None) -> None:
+    this.set_attribute("error.type", str(getattr(error, "sqlstate", None) or type(error).__qualname__))
+    this.set_status(StatusCode.ERROR)
+
+
+def trace_statements(engine: Engine) -> None:
+    """The same for each statement of an engine."""
+
+    def begin(_connection: object, _cursor: object, sql: str, _values: object, context: Any, _many: bool) -> None:
         if trace.get_current_span().get_span_context().is_valid:
-            operation = statement.lstrip().partition(" ")[0].upper()
-            attributes = {"db.system.name": "postgresql", "db.operation.name": operation, "db.query.text": statement}
-            context._span = _tracer.start_span(operation, kind=SpanKind.CLIENT, attributes=attributes)  # noqa: SLF001  # ours
+            context._span = _started(sql)  # noqa: SLF001  # ours
 
     def end(_connection: object, _cursor: object, _sql: str, _values: object, context: Any, _many: bool) -> None:
-        if of_statement := getattr(context, "_span", None):
-            of_statement.end()
+        if this := getattr(context, "_span", None):
+            this.end()
 
     def fail(failure: ExceptionContext) -> None:
-        if of_statement := getattr(failure.execution_context, "_span", None):
-            error = failure.original_exception
-            of_statement.set_attribute("error.type", str(getattr(error, "sqlstate", None) or type(error).__qualname__))
-            of_statement.set_status(StatusCode.ERROR)
-            of_statement.end()
+        if this := getattr(failure.execution_context, "_span", None):
+            _fail(this, failure.original_exception)
+            this.end()
 
     event.listen(engine, "before_cursor_execute", begin)
     event.listen(engine, "after_cursor_execute", end)

@@ -7,7 +7,7 @@ such a statement fails: a query that forgets its tenant is a mistake of ours, an
 What is no statement of the ORM is on its own: SQL as text, and tables instead of models (`Article.__table__`).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Final, NoReturn, cast
 
 from sqlalchemy import BigInteger, ColumnClause, FromClause, Select, SelectBase, bindparam, event, inspect, type_coerce
@@ -18,8 +18,9 @@ from sqlalchemy.sql.selectable import AliasedReturnsRows
 
 from app.models.base import Declarative, WorkspaceScoped
 
+# In the `info` of a session: the key of its workspace, None if it sees every one, nothing if nobody has said.
 _WORKSPACE: Final = "workspace"
-_FILTER: Final = "workspace_filter"
+_KEY: Final = "bound_workspace_id"
 
 
 class TenantError(RuntimeError):
@@ -32,7 +33,7 @@ class TenantSession(Session):
     def get(self, *args: Any, **options: Any) -> Any:
         """As ever. What the session knows from another workspace, or from when it was unscoped, is not there."""
         row = super().get(*args, **options)
-        if not isinstance(row, WorkspaceScoped) or self.info.get(_FILTER, _REFUSAL) is None:
+        if not isinstance(row, WorkspaceScoped) or _sees_all(self.info):
             return row
         return row if row.workspace_id == _workspace_of(self) else None
 
@@ -40,16 +41,30 @@ class TenantSession(Session):
 def bind(session_info: dict[Any, Any], workspace_id: int) -> None:
     """Show the session with this `info` the rows of the workspace, and no others."""
     session_info[_WORKSPACE] = workspace_id
-    # With its type, because a lambda's variable would be sent as INTEGER, which not every key fits into.
-    session_info[_FILTER] = with_loader_criteria(
-        WorkspaceScoped, lambda model: model.workspace_id == type_coerce(workspace_id, BigInteger), include_aliases=True
-    )
 
 
 def lift(session_info: dict[Any, Any]) -> None:
     """Show the session with this `info` the rows of every workspace."""
     session_info[_WORKSPACE] = None
-    session_info[_FILTER] = None
+
+
+def criteria(session_info: Mapping[Any, Any]) -> LoaderCriteriaOption | None:
+    """What the statements of a session with this `info` are filtered by: one of three, whichever its workspace is, so
+    that they are compiled once. The values that it takes are `values`.
+    """
+    if _sees_all(session_info):
+        return None
+    return _BOUND if _WORKSPACE in session_info else _REFUSAL
+
+
+def values(session_info: Mapping[Any, Any]) -> dict[str, Any]:
+    """What belongs to `criteria`."""
+    workspace_id = session_info.get(_WORKSPACE)
+    return {} if workspace_id is None else {_KEY: workspace_id}
+
+
+def _sees_all(session_info: Mapping[Any, Any]) -> bool:
+    return _WORKSPACE in session_info and session_info[_WORKSPACE] is None
 
 
 def _refuse() -> NoReturn:
@@ -68,10 +83,16 @@ _REFUSAL: Final[LoaderCriteriaOption] = with_loader_criteria(
 )
 
 
+_bound: Final = bindparam(_KEY, value=None, type_=BigInteger)
+_BOUND: Final[LoaderCriteriaOption] = with_loader_criteria(
+    WorkspaceScoped, lambda model: model.workspace_id == _bound, include_aliases=True, track_closure_variables=False
+)
+
+
 @event.listens_for(TenantSession, "do_orm_execute")
 def _keep_to_the_workspace(state: ORMExecuteState) -> None:
-    criteria = state.session.info.get(_FILTER, _REFUSAL)
-    if criteria is None:
+    info = state.session.info
+    if _sees_all(info):
         return
     if isinstance(state.statement, Insert | Update | Delete):
         _keep_write(state, state.statement)
@@ -79,7 +100,17 @@ def _keep_to_the_workspace(state: ORMExecuteState) -> None:
         # A refresh, which takes no criteria: the row is thought to be known.
         of_workspace = state.bind_mapper.class_.workspace_id == _workspace_of(state.session)
         state.statement = cast("Select[Any]", state.statement).where(of_workspace)
-    state.statement = state.statement.options(criteria)
+    state.statement = state.statement.options(_criteria_with_value(info))
+
+
+def _criteria_with_value(session_info: Mapping[Any, Any]) -> LoaderCriteriaOption:
+    if _WORKSPACE not in session_info:
+        return _REFUSAL
+    # With its type, because a lambda's variable would be sent as INTEGER, which not every key fits into.
+    workspace_id = session_info[_WORKSPACE]
+    return with_loader_criteria(
+        WorkspaceScoped, lambda model: model.workspace_id == type_coerce(workspace_id, BigInteger), include_aliases=True
+    )
 
 
 def _keep_write(state: ORMExecuteState, write: Insert | Update | Delete) -> None:
@@ -118,7 +149,7 @@ def _unaliased(table: ReturnsRows) -> ReturnsRows:
 
 @event.listens_for(TenantSession, "before_flush")
 def _keep_rows(session: Session, _context: UOWTransaction, _instances: object) -> None:
-    if session.info.get(_FILTER, _REFUSAL) is None:
+    if _sees_all(session.info):
         return
     for row in session.new | session.dirty | session.deleted:
         if not isinstance(row, WorkspaceScoped):

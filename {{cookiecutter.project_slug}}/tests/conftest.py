@@ -4,8 +4,9 @@ import asyncio
 import logging
 import os
 import secrets
-from collections.abc import AsyncIterator, Generator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator, Sequence
 from contextlib import ExitStack
+from typing import Any, cast
 
 import httpx
 import pytest
@@ -18,9 +19,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 os.environ.setdefault("SECRET_KEY", secrets.token_urlsafe(48))
 
 from app.config import Settings, get_settings
+from app.connections import Connection
 from app.database import Database, open_database, sessions
 from app.engine import create_engine
 from app.main import create_app
+from app.read_pool import ReadPool
+from app.replica import ReadSource
 from tests.contract import ContractTransport
 from tests.databases import TestDatabases, clone
 from tests.letters import Letters, MailServer, mail_server
@@ -125,11 +129,28 @@ async def connection(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
         await transaction.rollback()
 
 
+class OneConnection(ReadPool):
+    """A pool of the test's own connection, so that the application reads what the test has not committed."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        super().__init__(self._connect_no_more, size=1, timeout=1, slow=0)
+        self._connection = connection
+
+    async def fetch(self, sql: str, arguments: Sequence[Any]) -> list[Any]:
+        if not self._idle:
+            raw = await self._connection.get_raw_connection()
+            self._idle.append(cast("Connection", raw.driver_connection))
+        return await super().fetch(sql, arguments)
+
+    async def _connect_no_more(self) -> Connection:
+        raise AssertionError
+
+
 @pytest.fixture
 def database(connection: AsyncConnection) -> Database:
     """The database as the application uses it, except that its commits are savepoints."""
     both = sessions(connection, join_transaction_mode="create_savepoint")
-    return Database(writes=both, reads=both)
+    return Database(writes=both, reads=ReadSource(both, OneConnection(connection)))
 
 
 @pytest.fixture(scope="session")

@@ -94,6 +94,6 @@ async def until_somebody_waits(database: Database) -> None:
     waiters = text(
         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
     )
-    async with database.reads() as session:
+    async with database.reads.sessions() as session:
         while not await session.scalar(waiters):  # noqa: ASYNC110  # PostgreSQL tells nobody that somebody waits
             await asyncio.sleep(0.01)

@@ -184,7 +184,7 @@ class TestUnitOfWork:
 class TestReader:
     async def test_opens_no_transaction(self, own_database: Database) -> None:
         sent: list[str] = []
-        async with own_database.reads.kw["bind"].connect() as connection:  # the only one in the pool
+        async with own_database.reads.sessions.kw["bind"].connect() as connection:  # the only one in the pool
             driver = (await connection.get_raw_connection()).driver_connection
             driver.add_query_logger(lambda record: sent.append(record.query))
         await own_database.reader().all(select(User))
@@ -199,7 +199,7 @@ class TestReader:
     async def test_holds_no_connection_between_its_statements(self, own_database: Database) -> None:
         reader = own_database.reader()
         await reader.all(select(User))
-        assert own_database.reads.kw["bind"].pool.checkedout() == 0
+        assert own_database.reads.sessions.kw["bind"].pool.checkedout() == 0
 
 
 class TestTranslatedErrors:

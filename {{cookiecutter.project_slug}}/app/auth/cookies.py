@@ -10,6 +10,7 @@ from app.services.sessions import Tokens
 
 ACCESS: Final = "access_token"
 REFRESH: Final = "refresh_token"
+_HOST: Final = "__Host-"
 
 
 class TokenCookies:
@@ -22,9 +23,9 @@ class TokenCookies:
     def __init__(self, request: Request, response: Response, settings: Settings) -> None:
         self._response = response
         self._settings = settings
-        self._secure = settings.environment != "development" or request.url.scheme == "https"
-        self.access = request.cookies.get(self._name(ACCESS))
-        self.refresh = request.cookies.get(self._name(REFRESH))
+        self._prefix = _prefix(request, settings)
+        self.access = access_cookie(request, settings)
+        self.refresh = request.cookies.get(self._prefix + REFRESH)
 
     def put(self, tokens: Tokens) -> None:
         """Have the browser keep these, each for as long as it is good for."""
@@ -38,11 +39,23 @@ class TokenCookies:
 
     def _set(self, name: str, value: str, max_age: int) -> None:
         self._response.set_cookie(
-            self._name(name), value, max_age=max_age, path="/", secure=self._secure, httponly=True, samesite="lax"
+            self._prefix + name,
+            value,
+            max_age=max_age,
+            path="/",
+            secure=bool(self._prefix),
+            httponly=True,
+            samesite="lax",
         )
 
-    def _name(self, name: str) -> str:
-        return f"__Host-{name}" if self._secure else name
+
+def access_cookie(request: Request, settings: Settings) -> str | None:
+    """The access token that a browser sent along."""
+    return request.cookies.get(_prefix(request, settings) + ACCESS)
+
+
+def _prefix(request: Request, settings: Settings) -> str:
+    return _HOST if settings.environment != "development" or request.url.scheme == "https" else ""
 
 
 async def get_token_cookies(request: Request, response: Response, settings: AppSettings) -> TokenCookies:

@@ -4,19 +4,21 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Annotated, ClassVar
 
-from fastapi import Depends
-from fastapi.security import APIKeyCookie, OAuth2PasswordBearer
+from fastapi import Depends, Request
+from fastapi.security import OAuth2PasswordBearer
+from fastapi.security.base import SecurityBase
 from sqlalchemy import select
 
-from app.auth.cookies import Cookies
+from app.auth.cookies import access_cookie
 from app.auth.membership import Member, demand
 from app.auth.tokens import read_access_token
 from app.config import Settings
-from app.database import Reader, UnitOfWork
-from app.dependencies import AppSettings, FreshReads, Id, Reads, Uow
+from app.database import Database, UnitOfWork
+from app.dependencies import FreshReads, Id, Reads, Uow
 from app.errors import Forbidden, NotFound, Unauthenticated
 from app.models.user import User
 from app.models.workspace import Membership
+from app.reader import Reader
 from app.repositories import users
 from app.roles import Role
 
@@ -27,8 +29,6 @@ _bearer = OAuth2PasswordBearer(
     scopes={"offline_access": "a refresh token in the answer, instead of cookies"},
     auto_error=False,
 )
-# Only for the documentation: `TokenCookies` reads the cookie, whose name has no prefix over plain http.
-_cookie = APIKeyCookie(name="__Host-access_token", scheme_name="Cookie", auto_error=False)
 
 BearerToken = Annotated[str | None, Depends(_bearer)]
 
@@ -42,38 +42,44 @@ class Caller:
     role: Role | None
 
 
-async def get_optional_caller(
-    bearer: BearerToken,
-    cookies: Cookies,
-    settings: AppSettings,
-    reader: FreshReads,
-    _: Annotated[str | None, Depends(_cookie)],
-) -> Caller | None:
+class CallerOfToken(SecurityBase):
     """The caller, or nobody when there is no token. A token that is not valid is an error all the same, unless it is
     a cookie: a browser sends it until it expires, to public pages too, and no script could take it away.
+
+    A security scheme and all that it takes in one dependency: nearly every request asks, and FastAPI takes its time for
+    each dependency. `app.contract` tells of the cookie.
     """
-    token = bearer or cookies.access
-    if token is None:
-        return None
-    try:
-        return await _find_caller(token, settings, reader)
-    except Unauthenticated:
-        if bearer:
-            raise
-        return None
+
+    scheme_name = _bearer.scheme_name
+    model = _bearer.model
+
+    async def __call__(self, request: Request) -> Caller | None:
+        """Raises `Unauthenticated`."""
+        settings: Settings = request.app.state.settings
+        if bearer := await _bearer(request):
+            return await _find_caller(bearer, settings, request)
+        token = access_cookie(request, settings)
+        if token is None:
+            return None
+        try:
+            return await _find_caller(token, settings, request)
+        except Unauthenticated:
+            return None
 
 
-async def _find_caller(token: str, settings: Settings, reader: Reader) -> Caller:
+async def _find_caller(token: str, settings: Settings, request: Request) -> Caller:
     """One query, which says too whether the session still lives: so a logout works at once."""
     said = read_access_token(token, settings)
-    row = await reader.row(users.IN_SESSION, user_id=said.user_id, session_id=said.session_id)
-    if row is None:
+    database: Database = request.app.state.database
+    values = {"user_id": said.user_id, "session_id": said.session_id}
+    found = await database.reader().fresh().fetch(users.IN_SESSION, values)
+    if not found:
         raise Unauthenticated("The token is not valid")
-    user, role = row
+    user, role = users.in_session(found[0])
     return Caller(user, said.session_id, role)
 
 
-OptionalCaller = Annotated[Caller | None, Depends(get_optional_caller)]
+OptionalCaller = Annotated[Caller | None, Depends(CallerOfToken())]
 
 
 async def get_current_caller(caller: OptionalCaller) -> Caller:

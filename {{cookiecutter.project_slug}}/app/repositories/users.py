@@ -1,14 +1,16 @@
 """Queries for users."""
 
-from collections.abc import Collection
-from typing import Final
+from collections.abc import Collection, Mapping
+from typing import Any, Final
 
 from sqlalchemy import Select, bindparam, func, or_, select
+from sqlalchemy.orm import make_transient_to_detached
 
 from app.models.one_time_token import OneTimeToken
 from app.models.session import UserSession
 from app.models.user import User
 from app.models.workspace import Membership
+from app.prepared import Prepared
 from app.roles import Role
 
 
@@ -56,13 +58,23 @@ def claim_email(email: str) -> Select[None]:
 
 # The user, while the session lives and the account is not disabled, with the role in the active workspace: everything
 # that a request has to know of its caller, by primary keys and unique indexes. Every request asks, so it is built once.
-IN_SESSION: Final[Select[User, Role | None]] = (
-    select(User, Membership.role)
+IN_SESSION: Final = Prepared(
+    select(*User.__table__.columns, Membership.role)
     .join(UserSession, UserSession.user_id == User.id)
     .outerjoin(Membership, (Membership.workspace_id == User.active_workspace_id) & (Membership.user_id == User.id))
     .where(User.id == bindparam("user_id"), User.disabled_at.is_(None))
     .where(UserSession.id == bindparam("session_id"), UserSession.expires_at > func.now())
 )
+
+
+def in_session(row: Mapping[str, Any]) -> tuple[User, Role | None]:
+    """What a row of `IN_SESSION` says: the user, as a session leaves one that it has loaded, and the role."""
+    columns = dict(row)
+    role = columns.pop("role")
+    user = User()
+    user.__dict__.update(columns)  # as SQLAlchemy does it itself for what comes from the database
+    make_transient_to_detached(user)
+    return user, Role(role) if role else None
 
 
 def containing(text: str) -> Select[User]:

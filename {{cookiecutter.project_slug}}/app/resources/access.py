@@ -8,9 +8,10 @@ from fastapi import Depends
 
 from app.auth.dependencies import CurrentUser, OptionalCaller, Superuser, require_role
 from app.auth.membership import Actor, Member
-from app.database import Reader, UnitOfWork
+from app.database import UnitOfWork
 from app.dependencies import Reads, Uow
 from app.models.resource import Access
+from app.reader import Reader
 
 
 @dataclass(frozen=True)

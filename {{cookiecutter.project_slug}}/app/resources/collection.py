@@ -8,7 +8,8 @@ async def list_articles(request: Request, reader: Reads) -> Response:
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Generic
 from urllib.parse import quote
@@ -19,9 +20,11 @@ from pydantic import BaseModel
 from sqlalchemy import Row, Select, and_, case, literal, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.database import Reader, UnitOfWork
+from app.database import UnitOfWork
 from app.errors import NotFound
+from app.headers import is_known
 from app.models.resource import title_of
+from app.reader import Reader
 from app.repositories.base import Model
 from app.resources import parameters
 from app.resources.catalog import Catalog, catalog_of, narrowed, shown_by
@@ -111,56 +114,94 @@ class Collection(Generic[Model]):
     # ---------------------------------------------------------------------------------------------------- answers
 
     async def page(
-        self, request: Request, reader: Reader, rows: Select[Any] | None = None, *, of: Select[Any] | None = None
+        self,
+        request: Request,
+        reader: Reader,
+        rows: Select[Any] | None = None,
+        *,
+        of: Select[Any] | None = None,
+        **values: Any,
     ) -> Response:
         """The page of these rows that the query string asks for. It says where the list goes on (RFC 8288).
 
+        `values` are for the `bindparam`s of the rows, where they are a select that was built once for all requests.
         `of` is the row that they belong to. Raises `NotFound` when there are none, because it is not there.
         """
         query = self._asked(request, self._queries.list_query)
-        wanted = select(self.model) if rows is None else rows
-        statement = self._statements.page(wanted, query, whole=self._only_python)
-        found = await reader.rows(statement)
-        if of is not None and not found:
-            await _find(reader.fresh(), of)
-        page = found[: query.limit]
-        response = Response("[" + ",".join(self._written(row, query.shape) for row in page) + "]", media_type=JSON)
-        if len(found) > query.limit:
-            response.headers["Link"] = f'<{self._next(request, query, page[-1])}>; rel="next"'
+        wanted = self._every if rows is None else rows
+        page = await self._page(reader, wanted, query, values)
+        if of is not None and not page.bodies:
+            await _find(reader.fresh(), of, values)
+        response = Response("[" + ",".join(page.bodies) + "]", media_type=JSON)
+        if page.last is not None:
+            response.headers["Link"] = f'<{self._next(request, query, page.last)}>; rel="next"'
         if query.count is not None:
-            response.headers["X-Total-Count"] = str(await self._count(reader, wanted, query))
+            response.headers["X-Total-Count"] = str(await self._count(reader, wanted, query, values))
         return response
 
-    async def item(self, request: Request, reader: Reader, rows: Select[Any]) -> Response:
+    async def item(self, request: Request, reader: Reader, rows: Select[Any], **values: Any) -> Response:
         """The only row of these, with its version as `ETag`. Raises `NotFound`.
 
         No replica answers: whoever has just made the row is told where it is, and `If-Match` wants its version of now.
         """
         shape = self._asked(request, self._queries.item_query)
-        found = await reader.fresh().rows(self._statements.item(rows, shape, whole=self._only_python))
-        if not found:
+        found = await self._item(reader.fresh(), rows, shape, values)
+        if found is None:
             raise NotFound(self.entity.title)
-        version = None if shape.include else _etag(found[0])
-        known = request.headers.get("if-none-match", "")
-        if version is not None and (version in known or known.strip() == "*"):
-            return Response(status_code=status.HTTP_304_NOT_MODIFIED, headers={"ETag": version})
-        return Response(self._written(found[0], shape), media_type=JSON, headers={"ETag": version} if version else None)
+        body, version = found
+        headers = {} if version is None or shape.include else {"ETag": f'"{version}"'}
+        if headers and is_known(request.headers.get("if-none-match", ""), headers["ETag"]):
+            return Response(status_code=status.HTTP_304_NOT_MODIFIED, headers=headers)
+        return Response(body, media_type=JSON, headers=headers)
 
     async def created(self, uow: UnitOfWork, entities: Sequence[Model], data: object) -> Response:
         """201 with what was made: an array if the body was one, else one row with its `Location`."""
         rows = await self._read(uow.session, entities)
-        shape = self._whole
         if isinstance(data, list):
-            body = "[" + ",".join(self._written(row, shape) for row in rows) + "]"
+            body = "[" + ",".join(self._body(row) for row in rows) + "]"
             return Response(body, status.HTTP_201_CREATED, media_type=JSON)
         headers = {"Location": self._location(rows[0]), **({"ETag": tag} if (tag := _etag(rows[0])) else {})}
-        return Response(self._written(rows[0], shape), status.HTTP_201_CREATED, headers, JSON)
+        return Response(self._body(rows[0]), status.HTTP_201_CREATED, headers, JSON)
 
     async def updated(self, uow: UnitOfWork, entity: Model) -> Response:
         """200 with the row as it is now."""
         (row,) = await self._read(uow.session, [entity])
         headers = {"ETag": tag} if (tag := _etag(row)) else None
-        return Response(self._written(row, self._whole), status.HTTP_200_OK, headers, JSON)
+        return Response(self._body(row), status.HTTP_200_OK, headers, JSON)
+
+    # ---------------------------------------------------------------------------------------------------- reading
+
+    async def _page(self, reader: Reader, rows: Select[Any], query: ListQuery, values: Mapping[str, Any]) -> "_Page":
+        if self._only_python:
+            statement = self._statements.whole_page(rows, query)
+            found = await reader.rows(statement, {**values, **query.values})
+            bodies = [self._written(row, query.shape) for row in found[: query.limit]]
+            last = found[query.limit - 1][-len(query.order) :] if len(found) > query.limit else None
+            return _Page(bodies, last)
+        page, own = self._statements.page(rows, query)
+        ((bodies, *last),) = await reader.fetch(page, {**values, **own})
+        if bodies is None or len(bodies) <= query.limit:
+            return _Page(bodies or [], None)
+        return _Page(bodies[: query.limit], last)
+
+    async def _item(
+        self, reader: Reader, rows: Select[Any], shape: Shape, values: Mapping[str, Any]
+    ) -> tuple[str, str | None] | None:
+        """The row as JSON, and its version."""
+        if self._only_python:
+            found = await reader.rows(self._statements.whole_item(rows, shape), values)
+            return (self._written(found[0], shape), found[0].version) if found else None
+        item, own = self._statements.item(rows, shape)
+        written = await reader.fetch(item, {**values, **own})
+        return (written[0]["body"], written[0]["version"]) if written else None
+
+    async def _count(self, reader: Reader, rows: Select[Any], query: ListQuery, values: Mapping[str, Any]) -> int:
+        if query.count == "estimated":
+            every, own = self._statements.every(rows, query)
+            return await reader.estimate(every, {**values, **own})
+        count, own = self._statements.count(rows, query)
+        ((counted,),) = await reader.fetch(count, {**values, **own})
+        return int(counted)
 
     # ------------------------------------------------------------------------------------------------------ parts
 
@@ -174,6 +215,10 @@ class Collection(Generic[Model]):
     def _whole(self) -> Shape:
         return Shape(tuple(one.name for one in self.entity.fields))
 
+    @cached_property
+    def _every(self) -> Select[Any]:
+        return select(self.model)
+
     def _asked(self, request: Request, read: Any) -> Any:
         try:
             return read(request.query_params.multi_items())
@@ -186,9 +231,7 @@ class Collection(Generic[Model]):
             ) from error
 
     def _written(self, row: Row[Any], shape: Shape) -> str:
-        """The row as JSON: as PostgreSQL has written it, or by the schema, with what is included beside it."""
-        if not self._only_python:
-            return str(row.body)
+        """The row as JSON by the schema, with what is included beside it."""
         every = shape.fields == self._whole.fields
         fields = dict(zip(self._whole.fields, row, strict=False))  # there is more behind them
         shown = self.schema.model_validate(row[0] if self._schema_by_hand else fields)
@@ -197,6 +240,9 @@ class Collection(Generic[Model]):
             return text
         included = json.loads(row.included)
         return json.dumps(json.loads(text) | included, ensure_ascii=False, separators=(",", ":"))
+
+    def _body(self, row: Row[Any]) -> str:
+        return self._written(row, self._whole) if self._only_python else str(row.body)
 
     async def _read(self, session: AsyncSession, entities: Sequence[Model]) -> list[Row[Any]]:
         """The rows as they are in this transaction, in this order, each ending in its keys.
@@ -212,28 +258,30 @@ class Collection(Generic[Model]):
             these = (and_(*(key == part for key, part in zip(keys, value, strict=True))) for value in values)
             wanted = wanted.order_by(case(*((this, place) for place, this in enumerate(these))))
         shown = [as_python(key.type, column) for key, column in zip(self.entity.keys, keys, strict=True)]
-        statement = self._statements.item(wanted, self._whole, whole=self._only_python).add_columns(*shown)
+        read = self._statements.whole_item if self._only_python else self._statements.written
+        statement = read(wanted, self._whole).add_columns(*shown)
         return list(await session.execute(statement, execution_options={"populate_existing": True}))
 
-    async def _count(self, reader: Reader, rows: Select[Any], query: ListQuery) -> int:
-        if query.count == "estimated":
-            return await reader.estimate(self._statements.every(rows, query))
-        ((count,),) = await reader.rows(self._statements.count(rows, query))
-        return int(count)
-
-    def _next(self, request: Request, query: ListQuery, last: Row[Any]) -> str:
+    def _next(self, request: Request, query: ListQuery, last: Sequence[Any]) -> str:
         """The address of the next page. It is relative, so that it is right behind every proxy."""
         if query.skip is not None:
             following = request.url.include_query_params(skip=query.skip + query.limit)
         else:
-            values = last[-len(query.order) :]
-            following = request.url.include_query_params(cursor=self._queries.cursor(query.order, values))
+            following = request.url.include_query_params(cursor=self._queries.cursor(query.order, last))
         path = request.scope.get("raw_path") or quote(request.url.path).encode()  # as it was sent, whatever keys hold
         return f"{path.decode('latin-1')}?{following.query}"
 
 
-async def _find(reader: Reader, row: Select[Any]) -> None:
-    if not await reader.rows(row.with_only_columns(literal(1), maintain_column_froms=True)):
+@dataclass(frozen=True)
+class _Page:
+    """Rows as JSON, and what the last of them is sorted by where there are more."""
+
+    bodies: list[str]
+    last: Sequence[Any] | None
+
+
+async def _find(reader: Reader, row: Select[Any], values: Mapping[str, Any]) -> None:
+    if not await reader.rows(row.with_only_columns(literal(1), maintain_column_froms=True), values):
         raise NotFound(title_of(row.column_descriptions[0]["entity"]))
 
 

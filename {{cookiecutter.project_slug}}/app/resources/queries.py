@@ -2,8 +2,9 @@
 
 import base64
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Final
 
 from app.resources.catalog import Catalog
@@ -17,7 +18,7 @@ MAX_LIMIT: Final = 100
 # Of one `in`: enough for what somebody has ticked, and no way to make a statement of any size.
 MAX_VALUES: Final = 100
 INCLUDE_DEPTH: Final = 2
-_MANY: Final = {"in", "nin"}
+MANY: Final = {"in", "nin"}
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,19 @@ class Filter:
     field: str
     operator: str
     value: Any
+
+    @property
+    def form(self) -> Hashable:
+        """What decides how it is said in SQL."""
+        if self.operator in MANY:
+            return self.field, self.operator, len(self.value)
+        return self.field, self.operator, self.value if self.operator == "isnull" else None
+
+    def values(self, number: int) -> dict[str, Any]:
+        """The values of its parameters, if it is this one of the filters."""
+        if self.operator in MANY:
+            return {filter_name(number, place): value for place, value in enumerate(self.value)}
+        return {filter_name(number): self.value}
 
 
 @dataclass(frozen=True)
@@ -50,7 +64,10 @@ class Shape:
 
 @dataclass(frozen=True)
 class ListQuery:
-    """Which part of a list, in which order, and how much of each row."""
+    """Which part of a list, in which order, and how much of each row.
+
+    `form` is what decides how it is said in SQL; all else are `values`, which the statement has parameters for.
+    """
 
     shape: Shape
     order: tuple[Term, ...]
@@ -60,6 +77,37 @@ class ListQuery:
     skip: int | None = None
     after: tuple[Any, ...] | None = None
     count: str | None = None
+
+    @cached_property
+    def form(self) -> Hashable:
+        """Queries of the same form differ in values alone."""
+        empty = None if self.after is None else tuple(value is None for value in self.after)
+        return self.shape, self.order, self.skip is None, empty, self.condition
+
+    @cached_property
+    def condition(self) -> Hashable:
+        """That part of the form which says which rows are meant."""
+        return bool(self.search), tuple(one.form for one in self.filters)
+
+    @cached_property
+    def values(self) -> dict[str, Any]:
+        """The values of the parameters."""
+        values = {"limit": self.limit, "skip": self.skip, "search": self.search}
+        for number, one in enumerate(self.filters):
+            values.update(one.values(number))
+        for number, value in enumerate(self.after or ()):
+            values[after_name(number)] = value
+        return values
+
+
+def filter_name(number: int, place: int = 0) -> str:
+    """What the parameter of a filter is called in SQL."""
+    return f"filter_{number}_{place}"
+
+
+def after_name(number: int) -> str:
+    """The same for a value that a page begins behind."""
+    return f"after_{number}"
 
 
 class QueryError(Exception):
@@ -161,7 +209,7 @@ class QueryReader:
             return None
         if not operator and one.type.kind == "array":
             return None
-        values = given.take_all(name) if operator in _MANY else [given.take(name, str, "")]
+        values = given.take_all(name) if operator in MANY else [given.take(name, str, "")]
         try:
             return Filter(field_name, operator or "eq", _filter_value(one, operator, values))
         except ValueError as error:
@@ -236,7 +284,7 @@ class _Given:
 def _filter_value(one: Field, operator: str, values: list[str]) -> Any:
     if operator == "isnull":
         return {"true": True, "false": False}[_one_of(values[0], ("true", "false"))]
-    if operator not in _MANY:
+    if operator not in MANY:
         return value_of(one.type, values[0])
     parts = [part for value in values for part in value.split(",")]
     if len(parts) > MAX_VALUES:

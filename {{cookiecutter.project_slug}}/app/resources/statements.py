@@ -1,20 +1,29 @@
-"""From what is asked to SQL: one statement for a page, whatever it includes, in which PostgreSQL writes the JSON."""
+"""From what is asked to SQL: one statement for a page, whatever it includes, in which PostgreSQL writes the JSON.
+
+Values are never part of a statement, so that it is put together and compiled once for all queries of the same form.
+"""
 
 import math
+import re
 import struct
-from collections.abc import Iterator, Sequence
-from functools import lru_cache, partial
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Final
 
 from sqlalchemy import (
     REAL,
     ColumnElement,
+    Dialect,
     Double,
     Float,
+    Integer,
     Select,
     Text,
+    TypeDecorator,
     and_,
     any_,
+    bindparam,
     false,
     func,
     literal,
@@ -22,87 +31,139 @@ from sqlalchemy import (
     or_,
     tuple_,
 )
+from sqlalchemy.types import TypeEngine
 
+from app.prepared import Prepared, parametrized, parted
 from app.repositories.base import version_of
 from app.resources.catalog import Catalog
 from app.resources.description import Entity
 from app.resources.json_rows import RowsAsJson
-from app.resources.queries import Filter, ListQuery, Shape, Term
+from app.resources.queries import MANY, Filter, ListQuery, Shape, Term, after_name, filter_name
 from app.resources.types import as_python
 
+# Clients choose the forms, so not all of them are kept.
+_MOST_KEPT: Final = 200
 _DIGITS_OF_REAL: Final = 24  # binary ones
-Conditions = dict[str, Any]
+
+Asked = tuple[Prepared, dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class _Form:
+    """What a statement is known by, and how it is made."""
+
+    key: Hashable
+    make: Callable[[], Prepared] = field(compare=False)
 
 
 class Statements:
-    """The statements for one model of a catalog.
+    """The statements for one model of a catalog, each with its values.
 
-    The first column of a row is `body`, the text of its JSON. With `whole` it is the row itself, for Pydantic to write:
-    the model for a schema `by_hand`, which may want more than columns, else the fields of the entity in their order.
-    `included` is the JSON of what it leads to.
+    `rows` are the rows that may be seen: a select of the model. It may be built anew for each request, or once with a
+    `bindparam` for whatever differs.
     """
 
     def __init__(self, model: type[Any], entity: Entity, catalog: Catalog, *, by_hand: bool) -> None:
         self._model = model
         self._entity = entity
         self._by_hand = by_hand
-        # What is asked again and again is put together once. Clients choose the shapes, so not all of it is kept.
-        self._row = lru_cache(maxsize=100)(partial(RowsAsJson(catalog).row, model, entity))
-        self._listed = lru_cache(maxsize=100)(self._columns_and_ordering)
+        self._as_json = RowsAsJson(catalog)
+        self._kept = lru_cache(maxsize=_MOST_KEPT)(_made)
 
-    def page(self, rows: Select[Any], query: ListQuery, *, whole: bool) -> Select[Any]:
-        """A page of rows, each ending in the values that they are sorted by; one more than asked for, if there is."""
-        statement = self.filtered(rows, query)
-        if query.after is not None:
-            statement = statement.where(self._behind(query.order, query.after))
-        columns, ordering = self._listed(query.shape, query.order, whole=whole)
-        return (
-            statement.with_only_columns(*columns, maintain_column_froms=True)
-            .order_by(*ordering)
-            .offset(query.skip)
-            .limit(query.limit + 1)
-        )
+    def page(self, rows: Select[Any], query: ListQuery) -> Asked:
+        """A page in one row: the JSON of its rows as an array, one more than asked for if there is one; then what the
+        last of those asked for is sorted by.
+        """
 
-    def filtered(self, rows: Select[Any], query: ListQuery) -> Select[Any]:
-        """All the rows that the query means, on whichever page."""
-        statement = rows.where(*(self._condition(one) for one in query.filters))
-        if query.search:
-            searched = [one.name for one in self._entity.fields if one.searchable]
-            statement = statement.where(
-                or_(*(self._column(name).icontains(query.search, autoescape=True) for name in searched))
-            )
-        return statement
+        def make() -> Prepared:
+            statement = self._page(parametrized(rows), query, [self._json(query.shape)])
+            return Prepared(statement, _in_one_row(len(query.order)))
 
-    def item(self, rows: Select[Any], shape: Shape, *, whole: bool) -> Select[Any]:
-        """The rows, with their `version` where they have one."""
-        version = version_of(self._entity.table) if self._entity.versioned else null()
-        return self._only(rows, shape, whole=whole).add_columns(version.label("version"))
+        return self._asked(rows, ("page", query.form), query.values, make)
 
-    def count(self, rows: Select[Any], query: ListQuery) -> Select[Any]:
+    def item(self, rows: Select[Any], shape: Shape) -> Asked:
+        """Rows as JSON, with their `version` where they have one."""
+
+        def make() -> Prepared:
+            return Prepared(self._only(parametrized(rows), [self._json(shape), self._version]))
+
+        return self._asked(rows, ("item", shape), {}, make)
+
+    def count(self, rows: Select[Any], query: ListQuery) -> Asked:
         """How many rows the query means."""
-        return self.filtered(rows, query).with_only_columns(func.count(), maintain_column_froms=True)
 
-    def every(self, rows: Select[Any], query: ListQuery) -> Select[Any]:
+        def make() -> Prepared:
+            return Prepared(self._only(self._filtered(parametrized(rows), query), [func.count()]))
+
+        return self._asked(rows, ("count", query.condition), query.values, make)
+
+    def every(self, rows: Select[Any], query: ListQuery) -> Asked:
         """All that the query means, and nothing of it: for the planner to estimate how many they are."""
-        return self.filtered(rows, query).with_only_columns(literal(1), maintain_column_froms=True)
 
-    def _only(self, rows: Select[Any], shape: Shape, *, whole: bool) -> Select[Any]:
-        return rows.with_only_columns(*self._columns(shape, whole=whole), maintain_column_froms=True)
+        def make() -> Prepared:
+            return Prepared(self._only(self._filtered(parametrized(rows), query), [literal(1)]))
 
-    def _columns(self, shape: Shape, *, whole: bool) -> list[Any]:
-        if not whole:
-            return [self._row(shape).cast(Text).label("body")]
-        included = self._row(Shape((), shape.include)) if shape.include else null()
-        columns = [self._model] if self._by_hand else [self._shown(one.name) for one in self._entity.fields]
-        return [*columns, included.cast(Text).label("included")]
+        return self._asked(rows, ("every", query.condition), query.values, make)
 
-    def _columns_and_ordering(
-        self, shape: Shape, order: tuple[Term, ...], *, whole: bool
-    ) -> tuple[list[Any], list[ColumnElement[Any]]]:
-        columns = self._columns(shape, whole=whole)
-        return [*columns, *(self._shown(term.field) for term in order)], list(self._ordering(order))
+    # ------------------------------------------------------------------------------------- for Pydantic to write
+
+    def whole_page(self, rows: Select[Any], query: ListQuery) -> Select[Any]:
+        """A page as `whole_item` has it, each row ending in what it is sorted by. The values are those of the query."""
+        return self._page(rows, query, self._whole(query.shape))
+
+    def whole_item(self, rows: Select[Any], shape: Shape) -> Select[Any]:
+        """The rows themselves, with their `version`: the model for a schema by hand, which may want more than columns,
+        else the fields of the entity in their order. `included` is the JSON of what a row leads to.
+        """
+        return self._only(rows, [*self._whole(shape), self._version])
+
+    def written(self, rows: Select[Any], shape: Shape) -> Select[Any]:
+        """The rows as JSON in `body`, with their `version`."""
+        return self._only(rows, [self._json(shape), self._version])
 
     # ------------------------------------------------------------------------------------------------------ parts
+
+    def _asked(
+        self, rows: Select[Any], form: Hashable, values: Mapping[str, Any], make: Callable[[], Prepared]
+    ) -> Asked:
+        key, own = parted(rows)
+        return self._kept(_Form((form, key), make)), {**own, **values}
+
+    def _page(self, rows: Select[Any], query: ListQuery, columns: list[Any]) -> Select[Any]:
+        statement = self._filtered(rows, query)
+        if query.after is not None:
+            statement = statement.where(self._behind(query.order, query.after))
+        sorted_by = [self._shown(term.field) for term in query.order]
+        return (
+            self._only(statement, [*columns, *sorted_by])
+            .order_by(*self._ordering(query.order))
+            .offset(None if query.skip is None else bindparam("skip", type_=Integer))
+            .limit(bindparam("limit", type_=Integer) + 1)
+        )
+
+    def _filtered(self, rows: Select[Any], query: ListQuery) -> Select[Any]:
+        """All the rows that the query means, on whichever page."""
+        statement = rows.where(*(self._condition(one, number) for number, one in enumerate(query.filters)))
+        if query.search:
+            text = bindparam("search", type_=_Pattern)
+            searched = [one.name for one in self._entity.fields if one.searchable]
+            statement = statement.where(or_(*(self._column(name).icontains(text, escape=_ESCAPE) for name in searched)))
+        return statement
+
+    def _only(self, rows: Select[Any], columns: list[Any]) -> Select[Any]:
+        return rows.with_only_columns(*columns, maintain_column_froms=True)
+
+    def _json(self, shape: Shape) -> ColumnElement[Any]:
+        return self._as_json.row(self._model, self._entity, shape).cast(Text).label("body")
+
+    @property
+    def _version(self) -> ColumnElement[Any]:
+        return (version_of(self._entity.table) if self._entity.versioned else null()).label("version")
+
+    def _whole(self, shape: Shape) -> list[Any]:
+        included = self._as_json.row(self._model, self._entity, Shape((), shape.include)) if shape.include else null()
+        columns = [self._model] if self._by_hand else [self._shown(one.name) for one in self._entity.fields]
+        return [*columns, included.cast(Text).label("included")]
 
     def _column(self, name: str) -> Any:
         return getattr(self._model, name)
@@ -110,24 +171,32 @@ class Statements:
     def _shown(self, name: str) -> ColumnElement[Any]:
         return as_python(self._entity.by_name[name].type, self._column(name)).label(None)
 
-    def _condition(self, one: Filter) -> ColumnElement[bool]:  # noqa: PLR0911  # one line for each operator
-        column, value = self._column(one.field), _bound(self._column(one.field), one.value)
+    def _parameter(self, name: str, of: str) -> ColumnElement[Any]:
+        """A value of this field."""
+        column = self._column(of)
+        return bindparam(name, type_=_OfFourBytes if _has_four_bytes(column.type) else column.type)
+
+    def _condition(self, one: Filter, number: int) -> ColumnElement[bool]:  # noqa: PLR0911  # one line for each operator
+        column, value = self._column(one.field), self._parameter(filter_name(number), one.field)
+        if one.operator in MANY:
+            listed = [self._parameter(filter_name(number, place), one.field) for place in range(len(one.value))]
         match one.operator:
             case "eq":
                 return column == value  # type: ignore[no-any-return]
             case "ne":  # what has no value is not equal to any
                 return column.is_distinct_from(value)  # type: ignore[no-any-return]
             case "in":
-                return column.in_(value)  # type: ignore[no-any-return]
+                return column.in_(listed)  # type: ignore[no-any-return]
             case "nin":
-                return or_(column.is_(None), column.not_in(value))
+                return or_(column.is_(None), column.not_in(listed))
             case "isnull":
-                return column.is_(None) if value else column.is_not(None)  # type: ignore[no-any-return]
+                return column.is_(None) if one.value else column.is_not(None)  # type: ignore[no-any-return]
             case "contains" if self._entity.by_name[one.field].type.kind == "array":
-                return literal(value, column.type.item_type) == any_(column)
+                return bindparam(filter_name(number), type_=column.type.item_type) == any_(column)
             case "contains" | "icontains" | "startswith" | "endswith":
                 written = as_python(self._entity.by_name[one.field].type, column)
-                return getattr(written, one.operator)(value, autoescape=True)  # type: ignore[no-any-return]
+                text = bindparam(filter_name(number), type_=_Pattern)
+                return getattr(written, one.operator)(text, escape=_ESCAPE)  # type: ignore[no-any-return]
         return _COMPARISONS[one.operator](column, value)  # type: ignore[no-any-return]
 
     def _ordering(self, order: Sequence[Term]) -> Iterator[ColumnElement[Any]]:
@@ -140,17 +209,33 @@ class Statements:
         answers from its middle on; else term by term.
         """
         columns = [self._column(term.field) for term in order]
+        bound = [self._parameter(after_name(place), term.field) for place, term in enumerate(order)]
         alike = len({term.descending for term in order}) == 1
         if alike and not any(self._entity.by_name[term.field].nullable for term in order):
-            bound = tuple_(*(_bound_one(column, value) for value, column in zip(values, columns, strict=True)))
-            row = tuple_(*columns)
-            return row < bound if order[0].descending else row > bound
+            row, last = tuple_(*columns), tuple_(*bound)
+            return row < last if order[0].descending else row > last
         conditions: list[ColumnElement[bool]] = []
         equal: list[ColumnElement[bool]] = []
-        for term, column, value in zip(order, columns, values, strict=True):
-            conditions.append(and_(*equal, _follows(column, value, descending=term.descending)))
-            equal.append(column.is_not_distinct_from(_bound_one(column, value)))
+        for term, column, parameter, value in zip(order, columns, bound, values, strict=True):
+            following = _follows(column, None if value is None else parameter, descending=term.descending)
+            conditions.append(and_(*equal, following))
+            equal.append(column.is_(None) if value is None else column == parameter)
         return or_(*conditions)
+
+
+def _made(form: _Form) -> Prepared:
+    return form.make()
+
+
+def _in_one_row(terms: int) -> Any:
+    """How a page with so many terms in its order becomes one row, which costs the driver less than many."""
+    names = [f"term_{number}" for number in range(terms)]
+
+    def finish(sql: str, places: Mapping[str, str]) -> str:
+        last = "".join(f", (array_agg(page.{name}))[{places['limit']}]" for name in names)
+        return f"SELECT array_agg(page.body){last} FROM ({sql}) AS page ({', '.join(['body', *names])})"  # noqa: S608  # no value is part of it
+
+    return finish
 
 
 _COMPARISONS: Final[dict[str, Any]] = {
@@ -159,34 +244,43 @@ _COMPARISONS: Final[dict[str, Any]] = {
     "lt": lambda column, value: column < value,
     "lte": lambda column, value: column <= value,
 }
+_ESCAPE: Final = "/"
 
 
-def _bound(column: Any, value: Any) -> Any:
-    """The value, or each of a list, as the column holds it."""
-    if not isinstance(column.type, Float) or isinstance(value, bool):
-        return value
-    return [_bound_one(column, one) for one in value] if isinstance(value, list) else _bound_one(column, value)
+class _Pattern(TypeDecorator[str]):
+    """A part of a LIKE pattern in which `%` and `_` are characters like others."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002  # SQLAlchemy's
+        return value and re.sub(f"([%_{_ESCAPE}])", rf"{_ESCAPE}\1", value)
 
 
-def _bound_one(column: Any, value: Any) -> ColumnElement[Any]:
-    of = column.type
-    four_bytes = isinstance(of, REAL) or (isinstance(of, Float) and (of.precision or 53) <= _DIGITS_OF_REAL)
-    if four_bytes and value is not None:
-        return literal(_of_four_bytes(value), Double)  # PostgreSQL compares the two, and refuses to convert what is far
-    return literal(value, of)
+class _OfFourBytes(TypeDecorator[float]):
+    """The float of four bytes that is the nearest: hardly any of eight is equal to one.
+
+    PostgreSQL compares the two, and would refuse to convert what is far.
+    """
+
+    impl = Double
+    cache_ok = True
+
+    def process_bind_param(self, value: float | None, dialect: Dialect) -> float | None:  # noqa: ARG002  # SQLAlchemy's
+        if value is None:
+            return None
+        try:
+            return float(struct.unpack("f", struct.pack("f", value))[0])
+        except OverflowError:
+            return math.copysign(math.inf, value)
 
 
-def _of_four_bytes(value: float) -> float:
-    """The float of four bytes that is the nearest: hardly any of eight is equal to one."""
-    try:
-        return float(struct.unpack("f", struct.pack("f", value))[0])
-    except OverflowError:
-        return math.copysign(math.inf, value)
+def _has_four_bytes(of: TypeEngine[Any]) -> bool:
+    return isinstance(of, REAL) or (isinstance(of, Float) and (of.precision or 53) <= _DIGITS_OF_REAL)
 
 
 def _follows(column: Any, value: Any, *, descending: bool) -> ColumnElement[bool]:
     """PostgreSQL sorts what has no value as if it were greater than everything."""
     if value is None:
         return column.is_not(None) if descending else false()
-    bound = _bound_one(column, value)
-    return column < bound if descending else or_(column > bound, column.is_(None))
+    return column < value if descending else or_(column > value, column.is_(None))

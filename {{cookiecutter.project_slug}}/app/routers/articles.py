@@ -1,4 +1,5 @@
 from fastapi import APIRouter, Request, Response, status
+from sqlalchemy import bindparam
 
 from app.auth.dependencies import Caller, OptionalCaller, WorkspaceUow, Writer
 from app.dependencies import Expected, Id, Reads
@@ -7,7 +8,7 @@ from app.headers import announced
 from app.idempotency import IdempotentRoute, Once
 from app.models.article import Article
 from app.problems import documented
-from app.repositories.articles import visible_to
+from app.repositories.articles import VISIBLE
 from app.resources.collection import Collection
 from app.schemas.article import ArticleCreate, ArticleRead, ArticleUpdate
 from app.schemas.base import OneOrMany, as_list
@@ -15,6 +16,8 @@ from app.services.articles import ArticleService
 
 router = APIRouter(prefix="/articles", tags=["articles"], route_class=IdempotentRoute)
 articles = Collection(Article, ArticleRead)
+
+_NAMED = VISIBLE.where(Article.id == bindparam("article_id"))
 
 
 @router.get(
@@ -25,7 +28,7 @@ articles = Collection(Article, ArticleRead)
 )
 async def list_articles(request: Request, reader: Reads, caller: OptionalCaller) -> Response:
     """Published articles, and the drafts of your workspace."""
-    return await articles.page(request, reader.unscoped(), visible_to(_workspace_of(caller)))
+    return await articles.page(request, reader.unscoped(), VISIBLE, workspace_id=_workspace_of(caller))
 
 
 @router.get(
@@ -36,8 +39,8 @@ async def list_articles(request: Request, reader: Reads, caller: OptionalCaller)
 )
 async def read_article(article_id: Id, request: Request, reader: Reads, caller: OptionalCaller) -> Response:
     """One article: published, or of your workspace."""
-    statement = visible_to(_workspace_of(caller)).where(Article.id == article_id)
-    return await articles.item(request, reader.unscoped(), statement)
+    values = {"workspace_id": _workspace_of(caller), "article_id": article_id}
+    return await articles.item(request, reader.unscoped(), _NAMED, **values)
 
 
 @router.post(

@@ -1,9 +1,10 @@
 from app.auth.opaque import new_token
 from app.auth.passwords import verify_password
 from app.config import Settings
-from app.database import Reader, UnitOfWork
+from app.database import UnitOfWork
 from app.errors import Invalid
 from app.models.user import User
+from app.reader import Reader
 from app.repositories import users
 from app.repositories.base import Repository
 from app.schemas.user import UserCreate

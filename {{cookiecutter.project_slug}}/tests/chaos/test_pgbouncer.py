@@ -174,7 +174,7 @@ async def test_connections_are_shared(through: Settings, postgres: OwnPostgres) 
             await reader.one_or_none(select(func.pg_backend_pid()))
         pids = {await reader.one_or_none(select(func.pg_backend_pid())) for reader in readers}
         assert len(pids) < POOLS
-        assert [database.reads.kw["bind"].pool.checkedin() for database in databases] == [1] * POOLS
+        assert [database.reads.sessions.kw["bind"].pool.checkedin() for database in databases] == [1] * POOLS
 
 
 @pytest.mark.parametrize("limit", LIMITS)

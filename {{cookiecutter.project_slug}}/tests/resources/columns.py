@@ -16,7 +16,7 @@ from app.models.base import text_enum
 from app.models.resource import Access, Resource
 from app.resources.catalog import catalog_of
 from app.resources.description import Type
-from app.resources.queries import QueryReader
+from app.resources.queries import ListQuery, QueryReader
 from app.resources.statements import Statements
 from tests.resources.conftest import Keyed, new_base
 
@@ -158,19 +158,25 @@ def exact(text: str) -> Any:
 
 async def written(database: Database, model: Any, *, whole: bool) -> list[Any]:
     """All rows, as the one path or the other writes them."""
-    rows = await rows_of(database, model, [("sort", "id"), ("limit", "100")], whole=whole)
-    if not whole:
-        return [exact(row.body) for row in rows]
-    schema = catalog_of(model).read_schema(catalog_of(model).entity_of(model))
-    return [exact(schema.model_validate(row[0]).model_dump_json()) for row in rows]
+    asked = [("sort", "id"), ("limit", "100")]
+    if whole:
+        schema = catalog_of(model).read_schema(catalog_of(model).entity_of(model))
+        rows = await rows_of(database, model, asked)
+        return [exact(schema.model_validate(row[0]).model_dump_json()) for row in rows]
+    statements, query = _asked(model, asked)
+    ((bodies, *_),) = await database.reader().fetch(*statements.page(sa.select(model), query))
+    return [exact(body) for body in bodies or ()]
 
 
-async def rows_of(database: Database, model: Any, asked: Iterable[tuple[str, str]], *, whole: bool) -> Sequence[Any]:
+async def rows_of(database: Database, model: Any, asked: Iterable[tuple[str, str]]) -> Sequence[Any]:
+    statements, query = _asked(model, asked)
+    return await database.reader().rows(statements.whole_page(sa.select(model), query), query.values)
+
+
+def _asked(model: Any, asked: Iterable[tuple[str, str]]) -> tuple[Statements, ListQuery]:
     catalog = catalog_of(model)
     entity = catalog.entity_of(model)
-    query = QueryReader(entity, catalog).list_query(asked)
-    statements = Statements(model, entity, catalog, by_hand=True)
-    return await database.reader().rows(statements.page(sa.select(model), query, whole=whole))
+    return Statements(model, entity, catalog, by_hand=True), QueryReader(entity, catalog).list_query(asked)
 
 
 def type_of_column(column: str) -> Type:

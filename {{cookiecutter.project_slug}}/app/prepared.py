@@ -1,0 +1,131 @@
+"""Statements that are compiled once and asked with other values each time: by the driver itself, without a session."""
+
+from collections.abc import Callable, Hashable, Mapping
+from typing import Any, Final
+
+from sqlalchemy import BindParameter, Select
+from sqlalchemy.dialects.postgresql.asyncpg import dialect
+from sqlalchemy.orm.util import LoaderCriteriaOption
+from sqlalchemy.sql.visitors import cloned_traverse, iterate
+
+_DIALECT: Final = dialect()  # type: ignore[no-untyped-call]
+_AS_THEY_ARE: Final = {"maintain_key": True, "detect_subquery_cols": True}
+# Of the SQL, and how it calls the parameter with a name: `$1`.
+Finish = Callable[[str, Mapping[str, str]], str]
+
+
+class _Parameter:
+    """What `$1` or another one stands for in a compiled statement."""
+
+    __slots__ = ("_constant", "_convert", "_is_required", "_name")
+
+    def __init__(self, name: str, constant: Any, bind: BindParameter[Any], *, is_required: bool) -> None:
+        self._name = name
+        self._constant = constant
+        self._is_required = is_required
+        self._convert = bind.type.dialect_impl(_DIALECT).bind_processor(_DIALECT)
+
+    def of(self, values: Mapping[str, Any]) -> Any:
+        """What the driver gets."""
+        value = values[self._name] if self._is_required else values.get(self._name, self._constant)
+        return value if self._convert is None else self._convert(value)
+
+
+class Compiled:
+    """A statement as PostgreSQL gets it."""
+
+    __slots__ = ("_parameters", "sql")
+
+    def __init__(self, sql: str, parameters: list[_Parameter]) -> None:
+        self.sql = sql
+        self._parameters = parameters
+
+    def arguments(self, values: Mapping[str, Any]) -> list[Any]:
+        """The values of `$1`, `$2`, …: by the names of the `bindparam`s, or as they were when it was compiled.
+
+        Raises `KeyError` for one that is missing.
+        """
+        return [parameter.of(values) for parameter in self._parameters]
+
+
+def parted(statement: Select[Any]) -> tuple[Hashable, dict[str, Any]]:
+    """What statements have in common that differ in values alone, and the values of this one.
+
+    They are the values of `parametrized`, but for those of a list by hand (`in_`), which are part of the shape.
+    """
+    key = statement._generate_cache_key()  # noqa: SLF001  # what SQLAlchemy keeps its own compiled statements by
+    if key is None:
+        return statement, {}
+    lists = tuple(tuple(bind.effective_value or ()) for bind in key.bindparams if bind.expanding)
+    values = {_name(place): bind.effective_value for place, bind in enumerate(key.bindparams) if _is_nameless(bind)}
+    return (key.key, lists), values
+
+
+def parametrized(statement: Select[Any]) -> Select[Any]:
+    """The statement with parameters in place of its values."""
+    key = statement._generate_cache_key()  # noqa: SLF001  # as above
+    if key is None:
+        return statement
+    names = {bind.key: _name(place) for place, bind in enumerate(key.bindparams) if _is_nameless(bind)}
+
+    def name(bind: BindParameter[Any]) -> None:
+        if bind.key in names:
+            bind.key, bind.unique, bind.required = names[bind.key], False, True
+
+    return cloned_traverse(statement, _AS_THEY_ARE, {"bindparam": name})
+
+
+def _name(place: int) -> str:
+    return f"value_{place}"
+
+
+def _is_nameless(bind: BindParameter[Any]) -> bool:
+    return bind.unique and not bind.expanding
+
+
+class Prepared:
+    """A statement that always has the same shape: what differs from one time to another is a `bindparam`.
+
+    It is compiled when it is first asked, once for each way in which sessions are kept to a workspace (`app.tenancy`).
+    """
+
+    def __init__(self, statement: Select[Any], finish: Finish | None = None) -> None:
+        """`finish` makes the SQL that is sent of the SQL of the statement."""
+        self._required = {part.key for part in iterate(statement) if isinstance(part, BindParameter) and part.required}
+        # Compiled without values, of which SQLAlchemy would ask for every one.
+        self._statement = cloned_traverse(statement, _AS_THEY_ARE, {"bindparam": _ask_for_nothing})
+        self._finish = finish
+        self._compiled: dict[LoaderCriteriaOption | None, Compiled] = {}
+
+    def compiled(self, criteria: LoaderCriteriaOption | None) -> Compiled:
+        """The statement, filtered by these."""
+        if criteria not in self._compiled:
+            self._compiled[criteria] = self._compile(criteria)
+        return self._compiled[criteria]
+
+    def _compile(self, criteria: LoaderCriteriaOption | None) -> Compiled:
+        statement = self._statement if criteria is None else self._statement.options(criteria)
+        compiled = statement.compile(dialect=_DIALECT, compile_kwargs={"render_postcompile": True})
+        names = list(compiled.positiontup or ())
+        sql = compiled.string
+        if self._finish is not None:
+            sql = self._finish(sql, {name: f"${number}" for number, name in enumerate(names, start=1)})
+        return Compiled(
+            sql,
+            [
+                _Parameter(name, compiled.params[name], _bind(compiled, name), is_required=name in self._required)
+                for name in names
+            ],
+        )
+
+
+def _ask_for_nothing(bind: BindParameter[Any]) -> None:
+    bind.required = False
+
+
+def _bind(compiled: Any, name: str) -> BindParameter[Any]:
+    """What is behind a parameter. A list by hand makes `state_1_1` and `state_1_2` of `state_1`."""
+    while name and name not in compiled.binds:
+        name = name.rpartition("_")[0]
+    bind: BindParameter[Any] = compiled.binds[name]
+    return bind

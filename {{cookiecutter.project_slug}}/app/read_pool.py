@@ -1,0 +1,123 @@
+"""Connections for single statements, asked by the driver itself: what most requests do, at the least cost.
+
+Nothing is ever begun on them and nothing set, so that there is nothing to reset when one is given back. asyncpg's own
+pool takes a third as long again for that as a query of one row takes, in which it also starts a task.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Final
+
+import asyncpg
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from app import sql_timing, telemetry
+from app.connections import Connection, is_gone
+from app.errors import Unavailable
+
+# Seconds that a connection has, whose statement was given up, to be told so and to part.
+_FAREWELL: Final = 5.0
+
+
+class ReadPool:
+    """As many connections as may be needed at once, each made when it is."""
+
+    def __init__(self, connect: Callable[[], Awaitable[Connection]], size: int, timeout: float, slow: float) -> None:
+        """`timeout` and `slow` are seconds: to wait for a connection; from which on a statement is logged, if any."""
+        self._connect = connect
+        self._size = size
+        self._timeout = timeout
+        self._slow = slow
+        self._places = asyncio.Semaphore(size)
+        self._idle: list[Connection] = []
+        self._farewells: set[asyncio.Task[None]] = set()
+        self._in_use = 0
+        self.waiting = 0
+
+    async def fetch(self, sql: str, arguments: Sequence[Any]) -> list[Any]:
+        """The rows, as the driver has them.
+
+        Raises SQLAlchemy's `TimeoutError` when every connection is in use for too long, `Unavailable` when the one that
+        it had is lost, and else what PostgreSQL refuses as the driver has it.
+        """
+        connection = await self._take()
+        is_free = False
+        began = time.perf_counter()
+        try:
+            with telemetry.statement(sql):
+                rows: list[Any] = await connection.fetch(sql, *arguments)
+            is_free = True
+        except asyncio.CancelledError:
+            self._part(connection)
+            raise
+        except (OSError, asyncpg.InterfaceError) as error:
+            is_free = not connection.is_closed()
+            if is_free:
+                raise
+            raise Unavailable("The database does not answer") from error
+        except Exception:
+            is_free = not connection.is_closed()
+            raise
+        finally:
+            sql_timing.note(sql, time.perf_counter() - began, self._slow)
+            self._leave(connection if is_free else None)
+        return rows
+
+    async def close(self) -> None:
+        """End every connection."""
+        farewells = [connection.close(timeout=_FAREWELL) for connection in self._idle]
+        self._idle.clear()
+        await asyncio.gather(*farewells, *self._farewells, return_exceptions=True)
+
+    def size(self) -> int:
+        return self._size
+
+    def checkedout(self) -> int:
+        return self._in_use
+
+    async def _take(self) -> Connection:
+        if self._places.locked():
+            await self._wait()
+        else:
+            await self._places.acquire()
+        self._in_use += 1
+        try:
+            while self._idle:
+                # The last one that was used is the likeliest to be wanted again: the others may rest.
+                connection = self._idle.pop()
+                if not is_gone(connection):
+                    return connection
+                connection.terminate()
+            return await self._connect()
+        except BaseException:
+            self._leave()
+            raise
+
+    async def _wait(self) -> None:
+        self.waiting += 1
+        try:
+            async with asyncio.timeout(self._timeout):
+                await self._places.acquire()
+        except TimeoutError as error:
+            raise PoolTimeoutError("Every connection is in use") from error
+        finally:
+            self.waiting -= 1
+
+    def _leave(self, connection: Connection | None = None) -> None:
+        """Give the place back, with the connection if it is good for more."""
+        if connection is not None:
+            self._idle.append(connection)
+        self._in_use -= 1
+        self._places.release()
+
+    def _part(self, connection: Connection) -> None:
+        """Have PostgreSQL give up the statement that nobody waits for any more, and then the connection."""
+        farewell = asyncio.create_task(connection.close(timeout=_FAREWELL))
+        self._farewells.add(farewell)
+        farewell.add_done_callback(self._parted)
+
+    def _parted(self, farewell: asyncio.Task[None]) -> None:
+        self._farewells.discard(farewell)
+        if not farewell.cancelled():
+            farewell.exception()  # a connection that is lost anyway
