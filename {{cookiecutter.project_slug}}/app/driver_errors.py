@@ -19,19 +19,28 @@ from app.errors import Conflict, Contended, Error, Invalid, Unavailable
 _REFUSALS: Final[dict[str, Callable[[Sequence[str]], Error]]] = {
     "23505": lambda fields: Conflict(f"{' and '.join(fields)} {'is' if len(fields) == 1 else 'are'} already taken"),
     "23P01": lambda fields: Conflict(f"{' and '.join(fields)} must not overlap with what is there"),
-    "23503": lambda fields: Invalid(f"{fields[-1]} refers to nothing that exists", fields[-1]),
+    "23503": lambda fields: _refers_to_nothing(fields[-1]),
     "23502": lambda fields: Invalid(f"{fields[-1]} must have a value", fields[-1]),
     "23514": lambda fields: Invalid(f"{fields[-1]} has a value that is not allowed", fields[-1]),
     "23001": lambda _: Conflict(_REFERRED_TO),
     "40001": lambda _: Contended(),
     "40P01": lambda _: Contended(),
 }
+
+
+def _refers_to_nothing(field: str) -> Error:
+    if field == _WORKSPACE:  # which nobody sends: it has been deleted since the request began
+        return Conflict("The workspace is gone")
+    return Invalid(f"{field} refers to nothing that exists", field)
+
+
+_WORKSPACE: Final = "workspace_id"
 _REFERRED_TO: Final = "Other data still refer to this"
 # Whole classes of them that say "not now": connection, resources, intervention of an operator (a time limit is one),
 # system; and two by themselves: a lock that was not to be had in time, a transaction that stood idle for too long.
 _PASSING: Final = ("08", "53", "57", "58", "55P03", "25P03")
 _KEY: Final = re.compile(r"\(([^()]+)\)=\(")  # of columns, not of an expression such as lower(email)
-_OF_EVERY_ROW: Final = {"workspace_id", "id"}
+_OF_EVERY_ROW: Final = {_WORKSPACE, "id"}
 _DATA_EXCEPTION: Final = "22"  # out of range, a NUL byte, a bad encoding
 
 

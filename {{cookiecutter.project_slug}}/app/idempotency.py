@@ -1,6 +1,6 @@
 """POSTs that a client may send again, because it did not hear the answer: done once, answered alike each time.
 
-A router says `APIRouter(route_class=IdempotentRoute)`, and an endpoint asks for `Once`, last of all;
+A router says `Router(route_class=IdempotentRoute)`, and an endpoint asks for `Once`, last of all;
 draft-ietf-httpapi-idempotency-key-header says what clients do. The key is claimed and the answer is kept in the
 request's own transaction: both are there exactly if what was done is. An error leaves the key free. A key that another
 request holds is waited for, and its answer given.

@@ -6,7 +6,7 @@ from http import HTTPStatus
 from uuid import uuid4
 
 import structlog
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -50,10 +50,9 @@ class RequestContext:
             nonlocal answered
             if message["type"] == "http.response.start":
                 answered = int(message["status"])  # an HTTPStatus would be logged as such
-                headers = MutableHeaders(scope=message)
-                headers["X-Request-ID"] = request_id
+                message["headers"] = [*message.get("headers", ()), (b"x-request-id", request_id.encode())]
                 if self._shutdown.begun:  # the client's next connection may go elsewhere
-                    headers["Connection"] = "close"
+                    message["headers"].append((b"connection", b"close"))
             await send(message)
 
         try:

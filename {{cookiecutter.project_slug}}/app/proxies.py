@@ -1,5 +1,6 @@
 """Who the client is when proxies are in between."""
 
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 from starlette.datastructures import Headers
@@ -19,18 +20,25 @@ class ProxyHeaders:
     def __init__(self, app: ASGIApp, trusted: list[str]) -> None:
         self._app = app
         self._trusted = [ip_network(one) for one in trusted]
+        self._trusts = lru_cache(maxsize=1_000)(self._is_trusted)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope.get("client"):
             host, port = scope["client"]
             peer = _parse(host)
             if peer is not None:
-                headers = Headers(scope=scope)
-                client = self._client(peer, headers.getlist("x-forwarded-for"))
-                scope["client"] = (str(client), port if client == peer else 0)
-                if self._trusts(peer) and headers.get("x-forwarded-proto") in {"http", "https"}:
-                    scope["scheme"] = headers["x-forwarded-proto"]
+                scope["client"] = (str(peer), port)
+                if self._trusts(peer):
+                    self._believe(scope, peer)
         await self._app(scope, receive, send)
+
+    def _believe(self, scope: Scope, peer: Address) -> None:
+        headers = Headers(scope=scope)
+        client = self._client(peer, headers.getlist("x-forwarded-for"))
+        if client != peer:
+            scope["client"] = (str(client), 0)
+        if headers.get("x-forwarded-proto") in {"http", "https"}:
+            scope["scheme"] = headers["x-forwarded-proto"]
 
     def _client(self, peer: Address, forwarded_for: list[str]) -> Address:
         client = peer
@@ -41,10 +49,11 @@ class ProxyHeaders:
             client = address
         return client
 
-    def _trusts(self, address: Address) -> bool:
+    def _is_trusted(self, address: Address) -> bool:
         return any(address in network for network in self._trusted)
 
 
+@lru_cache(maxsize=1_000)
 def _parse(text: str) -> Address | None:
     """The address in `192.0.2.1`, `192.0.2.1:80`, `2001:db8::1` or `[2001:db8::1]:80`."""
     if text.startswith("["):

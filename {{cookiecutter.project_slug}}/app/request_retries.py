@@ -7,6 +7,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.retries import TRIES, Attempt, attempt, pause
 
 _MOST_KEPT: Final = 2**20  # bytes of a body
+_READS: Final = {"GET", "HEAD", "OPTIONS"}  # no transaction, nothing to contend for
 
 
 class Retries:
@@ -21,7 +22,7 @@ class Retries:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] != "http" or scope["method"] in _READS:
             await self._app(scope, receive, send)
             return
         before, state_before = dict(scope), dict(scope["state"])

@@ -135,8 +135,10 @@ class OneConnection(ReadPool):
     def __init__(self, connection: AsyncConnection) -> None:
         super().__init__(self._connect_no_more, size=1, timeout=1, slow=0)
         self._connection = connection
+        self.sent: list[str] = []
 
     async def fetch(self, sql: str, arguments: Sequence[Any]) -> list[Any]:
+        self.sent.append(sql)
         if not self._idle:
             raw = await self._connection.get_raw_connection()
             self._idle.append(cast("Connection", raw.driver_connection))
@@ -147,10 +149,15 @@ class OneConnection(ReadPool):
 
 
 @pytest.fixture
-def database(connection: AsyncConnection) -> Database:
+def one_connection(connection: AsyncConnection) -> OneConnection:
+    return OneConnection(connection)
+
+
+@pytest.fixture
+def database(connection: AsyncConnection, one_connection: OneConnection) -> Database:
     """The database as the application uses it, except that its commits are savepoints."""
     both = sessions(connection, join_transaction_mode="create_savepoint")
-    return Database(writes=both, reads=ReadSource(both, OneConnection(connection)))
+    return Database(writes=both, reads=ReadSource(both, one_connection))
 
 
 @pytest.fixture(scope="session")
@@ -231,9 +238,9 @@ def own_letters(own_app: FastAPI, own_settings: Settings, mailbox: MailServer) -
 
 
 @pytest.fixture
-def queries(connection: AsyncConnection) -> Iterator[list[str]]:
+def queries(connection: AsyncConnection, one_connection: OneConnection) -> Iterator[list[str]]:
     """The statements that the test sends to the database, savepoints aside."""
-    statements: list[str] = []
+    statements = one_connection.sent
 
     def record(*args: object) -> None:
         statement = str(args[2])

@@ -13,6 +13,7 @@ import pytest
 from fastapi import FastAPI
 from pydantic import SecretStr
 from sqlalchemy import func, select
+from structlog.testing import capture_logs
 from typer.testing import CliRunner
 
 from app import cli, worker
@@ -80,18 +81,19 @@ class TestWhenSendingFails:
         assert await letters.worker.send_next() == (not dead)
 
     async def test_the_last_attempt_leaves_a_dead_letter(
-        self, database: Database, letters: Letters, mailbox: MailServer, caplog: pytest.LogCaptureFixture
+        self, database: Database, letters: Letters, mailbox: MailServer
     ) -> None:
         mailbox.refused[ADDRESS] = "451 Try again later"
         await put(database)
-        for _ in range(ATTEMPTS):
-            (message,) = await outbox(database)
-            assert message.failed_at is None
-            await make_due(database)
-            assert await letters.worker.send_next()
+        with capture_logs() as logs:
+            for _ in range(ATTEMPTS):
+                (message,) = await outbox(database)
+                assert message.failed_at is None
+                await make_due(database)
+                assert await letters.worker.send_next()
         (message,) = await outbox(database)
         assert (message.attempts, message.failed_at is not None) == (ATTEMPTS, True)
-        assert [record.levelname for record in caplog.records] == ["WARNING"] * (ATTEMPTS - 1) + ["ERROR"]
+        assert [line["log_level"] for line in logs] == ["warning"] * (ATTEMPTS - 1) + ["error"]
         await make_due(database)
         assert not await letters.worker.send_next()
 
@@ -182,7 +184,7 @@ class TestTheLoop:
         assert await outbox(database) == []
 
     async def test_a_database_that_is_down_is_waited_for_and_told_once(
-        self, settings: Settings, mailbox: MailServer, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+        self, settings: Settings, mailbox: MailServer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(worker, "_POLL", 0.001)
         stop = asyncio.Event()
@@ -200,10 +202,11 @@ class TestTheLoop:
         async with open_database(own) as nowhere:
             with pytest.raises(Unavailable):
                 await Worker(nowhere, own, SmtpTransport(own)).send_next()
-            await Counted(nowhere, own, SmtpTransport(own)).run(stop)
+            with capture_logs() as logs:
+                await Counted(nowhere, own, SmtpTransport(own)).run(stop)
         assert rounds == 5
-        (record,) = caplog.records
-        assert "The database does not answer" in record.getMessage()
+        (line,) = logs
+        assert "The database does not answer" in str(line)
 
     async def test_a_worker_that_waits_ends_when_it_is_told(
         self, own_app: FastAPI, own_letters: Letters, mailbox: MailServer, monkeypatch: pytest.MonkeyPatch

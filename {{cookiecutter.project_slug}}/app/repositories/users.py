@@ -59,7 +59,7 @@ def claim_email(email: str) -> Select[None]:
 # The user, while the session lives and the account is not disabled, with the role in the active workspace: everything
 # that a request has to know of its caller, by primary keys and unique indexes. Every request asks, so it is built once.
 IN_SESSION: Final = Prepared(
-    select(*User.__table__.columns, Membership.role)
+    select(*User.__mapper__.columns, Membership.role)
     .join(UserSession, UserSession.user_id == User.id)
     .outerjoin(Membership, (Membership.workspace_id == User.active_workspace_id) & (Membership.user_id == User.id))
     .where(User.id == bindparam("user_id"), User.disabled_at.is_(None))

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Generic
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from fastapi import Request, Response, status
 from fastapi.exceptions import RequestValidationError
@@ -265,11 +265,12 @@ class Collection(Generic[Model]):
     def _next(self, request: Request, query: ListQuery, last: Sequence[Any]) -> str:
         """The address of the next page. It is relative, so that it is right behind every proxy."""
         if query.skip is not None:
-            following = request.url.include_query_params(skip=query.skip + query.limit)
+            name, value = "skip", str(query.skip + query.limit)
         else:
-            following = request.url.include_query_params(cursor=self._queries.cursor(query.order, last))
+            name, value = "cursor", self._queries.cursor(query.order, last)
+        others = [(other, text) for other, text in request.query_params.multi_items() if other != name]
         path = request.scope.get("raw_path") or quote(request.url.path).encode()  # as it was sent, whatever keys hold
-        return f"{path.decode('latin-1')}?{following.query}"
+        return f"{path.decode('latin-1')}?{urlencode([*others, (name, value)])}"
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from sqlalchemy import (
     REAL,
+    BigInteger,
     ColumnElement,
     Dialect,
     Double,
@@ -137,7 +138,7 @@ class Statements:
         return (
             self._only(statement, [*columns, *sorted_by])
             .order_by(*self._ordering(query.order))
-            .offset(None if query.skip is None else bindparam("skip", type_=Integer))
+            .offset(None if query.skip is None else bindparam("skip", type_=BigInteger))
             .limit(bindparam("limit", type_=Integer) + 1)
         )
 

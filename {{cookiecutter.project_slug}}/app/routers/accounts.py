@@ -1,14 +1,15 @@
 """For whoever reads the mail of an address: what the tokens in there are good for."""
 
-from fastapi import APIRouter, status
+from fastapi import status
 
 from app.auth.dependencies import CurrentUser
 from app.dependencies import ClientThrottle, EmailProofs
 from app.errors import Conflict, Forbidden, Invalid, TooManyRequests, Unauthenticated
 from app.problems import documented
+from app.routing import Router
 from app.schemas.account import EmailVerification, ForgottenPassword, Notice, PasswordReset
 
-router = APIRouter(prefix="/auth", tags=["auth"])
+router = Router(prefix="/auth", tags=["auth"])
 
 
 @router.post(

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
 
 from app.auth.dependencies import Superuser, get_superuser
 from app.dependencies import Audit, FreshReads, Id, Links, Reads, Uow
@@ -14,12 +14,13 @@ from app.models.user import User
 from app.problems import documented
 from app.repositories import audit_events, users
 from app.repositories.base import read_page
+from app.routing import Router
 from app.schemas.admin import AdminUserQuery, AdminUserRead, AdminUserUpdate
 from app.schemas.audit_event import AuditEventQuery, AuditEventRead
 from app.services.administration import Administration
 
 # For every route, also one that is added later and forgets to ask.
-router = APIRouter(prefix="/admin", tags=["admin"], dependencies=[Depends(get_superuser)])
+router = Router(prefix="/admin", tags=["admin"], dependencies=[Depends(get_superuser)])
 
 
 @router.get(

@@ -1,4 +1,4 @@
-from fastapi import APIRouter, Request, Response, status
+from fastapi import Request, Response, status
 from sqlalchemy import bindparam
 
 from app.auth.dependencies import Caller, OptionalCaller, WorkspaceUow, Writer
@@ -10,11 +10,12 @@ from app.models.article import Article
 from app.problems import documented
 from app.repositories.articles import VISIBLE
 from app.resources.collection import Collection
+from app.routing import Router
 from app.schemas.article import ArticleCreate, ArticleRead, ArticleUpdate
 from app.schemas.base import OneOrMany, as_list
 from app.services.articles import ArticleService
 
-router = APIRouter(prefix="/articles", tags=["articles"], route_class=IdempotentRoute)
+router = Router(prefix="/articles", tags=["articles"], route_class=IdempotentRoute)
 articles = Collection(Article, ArticleRead)
 
 _NAMED = VISIBLE.where(Article.id == bindparam("article_id"))

@@ -1,6 +1,6 @@
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Form, Response, status
+from fastapi import Depends, Form, Response, status
 from fastapi.responses import JSONResponse
 from fastapi.security import OAuth2PasswordRequestForm
 
@@ -11,12 +11,13 @@ from app.errors import Conflict, Forbidden, Invalid, TooManyRequests, Unauthenti
 from app.headers import announced
 from app.models.user import User
 from app.problems import documented
+from app.routing import Router
 from app.schemas.account import Notice
 from app.schemas.token import RefreshForm, TokenRead
 from app.schemas.user import UserCreate, UserRead
 from app.services.sessions import Tokens
 
-router = APIRouter(prefix="/auth", tags=["auth"])
+router = Router(prefix="/auth", tags=["auth"])
 
 
 @router.post(

@@ -1,4 +1,4 @@
-from fastapi import APIRouter, Response, status
+from fastapi import Response, status
 from sqlalchemy import select
 
 from app.auth.dependencies import WorkspaceUow, Writer
@@ -12,10 +12,11 @@ from app.problems import documented
 from app.repositories.base import Repository
 from app.resources.collection import Collection
 from app.resources.overrides import overrides
+from app.routing import Router
 from app.schemas.base import OneOrMany, as_list
 from app.schemas.comment import CommentCreate
 
-router = APIRouter(tags=["comments"], route_class=IdempotentRoute)
+router = Router(tags=["comments"], route_class=IdempotentRoute)
 comments = Collection(Comment)
 
 

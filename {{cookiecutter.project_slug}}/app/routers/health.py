@@ -2,15 +2,15 @@
 
 from typing import Literal
 
-from fastapi import APIRouter
 from pydantic import BaseModel
 from sqlalchemy import literal, select
 
 from app.dependencies import AppSettings, AppShutdown, FreshReads
 from app.errors import Unavailable
 from app.problems import documented
+from app.routing import Router
 
-router = APIRouter(tags=["health"])
+router = Router(tags=["health"])
 
 
 class Health(BaseModel):

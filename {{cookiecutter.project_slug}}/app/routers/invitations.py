@@ -1,7 +1,7 @@
 from collections.abc import Sequence
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Response, status
+from fastapi import Query, Response, status
 
 from app.auth.dependencies import Admin, OptionalCaller
 from app.dependencies import ClientThrottle, FreshReads, Id, Invitations, Joining, Links
@@ -12,10 +12,11 @@ from app.models.workspace import Invitation
 from app.problems import documented
 from app.repositories.base import read_page
 from app.repositories.workspaces import Shown, invitations_to
+from app.routing import Router
 from app.schemas.invitation import InvitationAccept, InvitationCreate, InvitationQuery, InvitationRead
 from app.schemas.workspace import WorkspaceRead
 
-router = APIRouter(tags=["invitations"], route_class=IdempotentRoute)
+router = Router(tags=["invitations"], route_class=IdempotentRoute)
 
 
 @router.get(

@@ -1,7 +1,7 @@
 from collections.abc import Sequence
 from typing import Annotated
 
-from fastapi import APIRouter, Query, status
+from fastapi import Query, status
 
 from app.auth.dependencies import Admin, Insider, Owner
 from app.dependencies import FreshReads, Id, Links, Members
@@ -10,10 +10,11 @@ from app.headers import announced
 from app.problems import documented
 from app.repositories.base import read_page
 from app.repositories.workspaces import MEMBER, Shown, members_of
+from app.routing import Router
 from app.schemas.member import MemberQuery, MemberRead, MemberUpdate, OwnershipTransfer
 from app.schemas.workspace import WorkspaceRead
 
-router = APIRouter(prefix="/workspaces/{workspace_id}", tags=["members"])
+router = Router(prefix="/workspaces/{workspace_id}", tags=["members"])
 
 
 @router.get(

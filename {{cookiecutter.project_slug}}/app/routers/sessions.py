@@ -1,6 +1,6 @@
 from typing import Annotated
 
-from fastapi import APIRouter, Query, status
+from fastapi import Query, status
 
 from app.auth.cookies import Cookies
 from app.auth.dependencies import CurrentCaller, CurrentUser
@@ -11,9 +11,10 @@ from app.models.session import UserSession
 from app.problems import documented
 from app.repositories.base import read_page
 from app.repositories.sessions import of_user
+from app.routing import Router
 from app.schemas.session import SessionQuery, SessionRead
 
-router = APIRouter(prefix="/auth", tags=["sessions"])
+router = Router(prefix="/auth", tags=["sessions"])
 
 
 @router.get("/sessions", responses=announced(200, "Link") | documented(Unauthenticated, Invalid))

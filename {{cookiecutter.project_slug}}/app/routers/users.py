@@ -1,4 +1,4 @@
-from fastapi import APIRouter, status
+from fastapi import status
 
 from app.auth.cookies import Cookies
 from app.auth.dependencies import CurrentUser
@@ -6,10 +6,11 @@ from app.dependencies import ClientThrottle, OwnAccount
 from app.errors import Conflict, Forbidden, Invalid, TooManyRequests, Unauthenticated
 from app.models.user import User
 from app.problems import documented
+from app.routing import Router
 from app.schemas.account import AccountDeletion, PasswordChange
 from app.schemas.user import UserRead, UserUpdate
 
-router = APIRouter(prefix="/users", tags=["users"])
+router = Router(prefix="/users", tags=["users"])
 
 
 @router.get("/me", response_model=UserRead, responses=documented(Unauthenticated))

@@ -1,7 +1,7 @@
 from collections.abc import Sequence
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Response, status
+from fastapi import Query, Response, status
 
 from app.auth.dependencies import Admin, CurrentUser, Insider, Owner
 from app.dependencies import FreshReads, Id, Links, Workspaces
@@ -12,9 +12,10 @@ from app.models.workspace import Workspace
 from app.problems import documented
 from app.repositories.base import read_page
 from app.repositories.workspaces import WORKSPACE, Shown, of_user
+from app.routing import Router
 from app.schemas.workspace import WorkspaceCreate, WorkspaceQuery, WorkspaceRead, WorkspaceUpdate
 
-router = APIRouter(prefix="/workspaces", tags=["workspaces"], route_class=IdempotentRoute)
+router = Router(prefix="/workspaces", tags=["workspaces"], route_class=IdempotentRoute)
 
 
 @router.get(
