@@ -9,7 +9,7 @@ CODE := hooks tests benchmarks scripts
 IN_PLACE := $(VENV)/python scripts/in_place.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench project generate lint format lock clean
+.PHONY: help demo test bench profile project generate lint format lock clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -23,6 +23,10 @@ test: lint ## everything: lint, types, and the tests, which render, set up and t
 
 bench: $(VENV)/installed ## what a user waits for, each beside its floor: a table
 	@PATH="$(CURDIR)/$(VENV):$$PATH" $(VENV)/python benchmarks/run.py
+
+profile: $(DEMO) ## where a request's time goes: a flame graph in build/; of another kind: of=create
+	@$(MAKE) --no-print-directory -C $(DEMO) setup PYTHON="$(PYTHON)"
+	@PATH="$(CURDIR)/$(VENV):$$PATH" $(VENV)/python benchmarks/flame.py $(DEMO) $(if $(of),--only $(of))
 
 lint: $(VENV)/installed ## ruff and mypy over hooks and tests
 	@$(VENV)/ruff check $(CODE)

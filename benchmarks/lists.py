@@ -8,21 +8,18 @@ machine is noisy for both.
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING
 
-from accounts import register, server
-from load import Connection, load, request
+import wrk
+from asking import ask, request, with_json
+from stage import staged
 
-if TYPE_CHECKING:
-    from load import Result
-
-ROUNDS = 5
+ROUNDS, SECONDS = 5, 2
 ROWS = 100
 
 BY_HAND = '''\
@@ -62,31 +59,29 @@ async def list_by_hand(query: Annotated[TagQuery, Query()], reader: WorkspaceRea
 '''
 
 
-async def write_tags(port: int, headers: dict[str, str]) -> None:
-    body = json.dumps([{"name": f"Tag {number:03}"} for number in range(ROWS)])
-    connection = await Connection.open(port)
-    sent = headers | {"Content-Length": str(len(body)), "Content-Type": "application/json"}
-    status, answer = await connection.ask(request("POST", "/tags", sent) + body.encode())
-    if status != 201:  # noqa: PLR2004
-        raise RuntimeError(f"{status}: {answer!r}")
-    bodies = [json.loads((await connection.ask(request("GET", path, headers)))[1]) for path in ("/tags", "/by-hand")]
-    if bodies[0] != bodies[1]:
-        raise RuntimeError("The two lists differ")
-    await connection.close()
+def write_tags(port: int, headers: dict[str, str]) -> None:
+    tags = [{"name": f"Tag {number:03}"} for number in range(ROWS)]
+    answer = ask(port, with_json("POST", "/tags", tags, headers))
+    if answer.status != 201:  # noqa: PLR2004
+        sys.exit(f"Tags were answered with {answer.status}: {answer.body.decode()}")
+    generated, by_hand = (json.loads(ask(port, request("GET", path, headers)).body) for path in ("/tags", "/by-hand"))
+    if generated != by_hand:
+        sys.exit("The two lists differ")
 
 
-async def measure(port: int) -> None:
-    headers = {"Authorization": f"Bearer {await register(port)}"}
-    await write_tags(port, headers)
-    results: dict[str, list[Result]] = {"/tags": [], "/by-hand": []}
+def measure(port: int, token: str) -> None:
+    headers = {"Authorization": f"Bearer {token}"}
+    write_tags(port, headers)
+    speeds: dict[str, list[float]] = {"/tags": [], "/by-hand": []}
     for _ in range(ROUNDS):
-        for path, seen in results.items():
-            seen.append(await load(port, request("GET", path, headers), connections=16, seconds=2))
-    generated, by_hand = results.values()
-    ratio = median(g.per_second / h.per_second for g, h in zip(generated, by_hand, strict=True))
-    print(f"| list of 25, generated | {median(g.per_second for g in generated):.0f}/s | |")
-    print(f"| list of 25, by hand | {median(h.per_second for h in by_hand):.0f}/s | |")
-    print(f"| generated to by hand | {ratio:.2f} | 1.0 or more |")
+        for path, seen in speeds.items():
+            load = wrk.load(port, [request("GET", path, headers)], SECONDS)
+            seen.append(load.requests / load.seconds)
+    generated, by_hand = speeds.values()
+    ratio = median(g / h for g, h in zip(generated, by_hand, strict=True))
+    print(f"| list of 25, generated | {median(generated):.0f}/s | |")
+    print(f"| list of 25, by hand | {median(by_hand):.0f}/s | |")
+    print(f"| generated to by hand | {ratio:.2f} | 1.0 or more |", flush=True)
 
 
 def run(project: Path) -> None:
@@ -97,8 +92,9 @@ def run(project: Path) -> None:
         # With the owners of files: where root runs this, PostgreSQL's data are somebody else's.
         subprocess.run(["cp", "-a", project, copy], check=True)
         (copy / "app" / "routers" / "by_hand.py").write_text(BY_HAND, encoding="utf-8")
-        with server(copy) as (port, _):
-            asyncio.run(measure(port))
+        with staged(copy, None, Path(directory), ["ours"]) as stage:
+            server = stage.servers["ours"]
+            measure(server.port, server.token)
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "tests")]
 import accounts  # noqa: E402
 import entities  # noqa: E402
 import lists  # noqa: E402
+import speed  # noqa: E402
 from template import export  # noqa: E402  # the template as git would hand it on, as the tests have it
 
 RENDER_ONLY = {"FASTAPI_TEMPLATE_SETUP": "0"}
@@ -135,6 +136,7 @@ def main() -> None:
         print(bench.setup("Everything, nothing cached", COLD, "60 s", min(runs, 3)), flush=True)
         print(bench.importing(), flush=True)
         print(bench.tests(), flush=True)
+        speed.run(bench.project)
         accounts.run(bench.project)
         lists.run(bench.project)
         entities.run(bench.project)

@@ -12,51 +12,55 @@ The ratios are the figures to compare: machines differ, and are shared. Each is 
 from __future__ import annotations
 
 import argparse
+import os
+import platform
 import signal
+import subprocess
 import sys
 import tempfile
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
+import pictures
 import processes
+import results
 import wrk
 from kinds import KINDS
+from results import Results, Sample
 from stage import staged
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from kinds import Calls, Kind
     from stage import Stage
 
-ROUNDS, SECONDS = 5, 2
-NAMES = {"limit": "the limit", "textbook": "textbook", "empty": "empty route", "first": "page 1", "ours": "ours"}
+DOCS = Path(__file__).resolve().parent.parent / "docs"
+ROUNDS, SECONDS, STARTS = 5, 2, 5
+START = "import time; began = time.perf_counter(); import app.main; print(time.perf_counter() - began)"
 
 
-@dataclass(frozen=True)
-class Sample:
-    """One load of one server. Times are milliseconds, those of the CPU for each request."""
-
-    per_second: float
-    p50: float
-    p99: float
-    cpu: float
-    database_cpu: float
+def machine() -> str:
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return f"{os.cpu_count()} CPUs, {memory:.0f} GiB, {platform.system()}"
 
 
 def sample(stage: Stage, calls: Calls, seconds: int) -> Sample:
+    """What one load has found."""
     server = stage.servers[calls.server]
-    before = processes.cpu(server.pid), processes.cpu(stage.postmaster) if stage.postmaster else 0
+    watched = [server.pid, stage.postmaster]
+    before = [processes.cpu(pid) for pid in watched]
     seen = wrk.load(server.port, calls.requests, seconds)
-    after = processes.cpu(server.pid), processes.cpu(stage.postmaster) if stage.postmaster else 0
+    after = [processes.cpu(pid) for pid in watched]
     own, database = ((b - a) * 1000 / seen.requests for a, b in zip(before, after, strict=True))
     return Sample(seen.requests / seen.seconds, seen.p50, seen.p99, own, database)
 
 
-def measure(stage: Stage, kind: Kind, rounds: int, seconds: int) -> dict[str, list[Sample]]:
+def measure(stage: Stage, kind: Kind, rounds: int, seconds: int) -> results.Samples:
     """The samples of all that are compared, one of each in every round."""
     calls = kind.checked(stage)
-    samples: dict[str, list[Sample]] = {name: [] for name in calls}
+    samples: results.Samples = {name: [] for name in calls}
     for _ in range(rounds):
         for name, one in calls.items():
             samples[name].append(sample(stage, one, seconds))
@@ -65,20 +69,36 @@ def measure(stage: Stage, kind: Kind, rounds: int, seconds: int) -> dict[str, li
     return samples
 
 
-def run(project: Path, python: Path, kinds: list[Kind], rounds: int, seconds: int) -> None:
+def starting(stage: Stage) -> float:
+    """Seconds that `import app.main` takes in a new process."""
+    command = [str(stage.python), "-c", START]
+    times = [
+        subprocess.run(command, cwd=stage.project, env=stage.environment, check=True, stdout=subprocess.PIPE).stdout
+        for _ in range(STARTS)
+    ]
+    return median(float(seconds.splitlines()[-1]) for seconds in times)
+
+
+def run(
+    project: Path,
+    *,
+    python: Path | None = None,
+    kinds: Sequence[Kind] = KINDS,
+    rounds: int = ROUNDS,
+    seconds: int = SECONDS,
+) -> Results:
+    """Measure, and print tables."""
+    wrk.demand()
+    found = Results(machine())
     with tempfile.TemporaryDirectory() as directory, staged(project, python, Path(directory)) as stage:
+        print(f"\n{results.HEAD}", flush=True)
         for kind in kinds:
-            samples = measure(stage, kind, rounds, seconds)
-            for name, seen in samples.items():
-                m = {key: median(asdict(one)[key] for one in seen) for key in asdict(seen[0])}
-                r = median(o.per_second / s.per_second for o, s in zip(samples["ours"], seen, strict=True))
-                print(
-                    f"| {kind.title} | {NAMES[name]} | {m['per_second']:.0f} | {m['p50']:.2f} | {m['p99']:.2f} "
-                    f"| {m['cpu']:.3f} | {m['database_cpu']:.3f} | {r:.2f} | {kind.floors.get(name, '')}",
-                    flush=True,
-                )
-        for name, server in stage.servers.items():
-            print(f"{name}: {processes.memory(server.pid):.0f} MiB")
+            found.samples[kind.name] = measure(stage, kind, rounds, seconds)
+            print("\n".join(results.lines(found, kind)), flush=True)
+        found.memory = {name: processes.memory(server.pid) for name, server in stage.servers.items()}
+        found.start = starting(stage)
+    print("", *results.rest(found), sep="\n", flush=True)
+    return found
 
 
 def main() -> None:
@@ -88,17 +108,33 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--seconds", type=int, default=SECONDS, help="of each load")
     parser.add_argument("--only", choices=[kind.name for kind in KINDS], nargs="+", help="these requests")
+    parser.add_argument("--save", type=Path, metavar="FILE", help="keep what is found, as JSON")
+    parser.add_argument("--compare", type=Path, metavar="FILE", help="print the change since what was kept there")
+    parser.add_argument("--write", action="store_true", help="write docs/speed.md and its picture")
     given = parser.parse_args()
-    wrk.demand()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("Stopped"))
-    project = given.project.resolve()
-    python = given.python.absolute() if given.python else project / ".venv" / "bin" / "python"
+    before = load(given.compare) if given.compare else None
     kinds = [kind for kind in KINDS if not given.only or kind.name in given.only]
+    found = run(given.project, python=given.python, kinds=kinds, rounds=given.rounds, seconds=given.seconds)
+    if given.save:
+        found.save(given.save)
+    if given.write:
+        pictures.write(found, DOCS)
+    if before:
+        print("", *results.changes(found, before), sep="\n")
+
+
+def load(file: Path) -> Results:
     try:
-        run(project, python, kinds, given.rounds, given.seconds)
-    except KeyboardInterrupt:
-        sys.exit("Stopped")
+        return Results.load(file)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        sys.exit(f"{file} holds no run that was saved: {error}")
+
+
+def stop(*_: object) -> None:
+    sys.exit("Stopped")
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, stop)  # so that what was started is stopped
+    signal.signal(signal.SIGINT, stop)
     main()

@@ -17,19 +17,20 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 import processes
 from asking import ask, form, with_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 HERE = Path(__file__).resolve().parent
 DATABASE = "speed_benchmark"
 LOGIN = {"username": "bench", "password": secrets.token_urlsafe(16)}
 ARTICLES = 2_000
 AUTHORS = 100
+ALL = ("limit", "textbook", "ours")
 PAGE = 25
 DEEP_PAGE = 10_000
 
@@ -80,7 +81,6 @@ class Sql:
 class Server:
     """One of those that are compared."""
 
-    name: str
     port: int
     pid: int
     token: str
@@ -94,6 +94,8 @@ class Stage:
     servers: dict[str, Server]
     workspace: int
     articles: list[int]
+    project: Path
+    python: Path
     environment: dict[str, str]
     postmaster: int | None
 
@@ -124,34 +126,52 @@ class Stage:
 
 
 @contextlib.contextmanager
-def staged(project: Path, python: Path, directory: Path) -> Iterator[Stage]:
-    """Have it all there while the block runs. What the servers say goes into files of the directory."""
+def staged(
+    project: Path,
+    python: Path | None,
+    directory: Path,
+    names: Sequence[str] = ALL,
+    *,
+    ours: Sequence[str] = ("-m", "app"),
+) -> Iterator[Stage]:
+    """Have it all there while the block runs, with these servers.
+
+    Without another one, Python is that of the project's .venv; `ours` is what it runs as the project. What the servers
+    say goes into files of the directory.
+    """
+    project = project.resolve()
+    python = python.absolute() if python else project / ".venv" / "bin" / "python"
+    if not python.exists():
+        sys.exit(f"{python} is not there: is {project} a project, and was it set up (make setup)?")
     with contextlib.ExitStack() as stack:
         stack.enter_context(_embedded(project, python))
-        address = _output(python, "from app.config import get_settings; print(get_settings().dsn)", project)
-        ours = urlsplit(address)._replace(path=f"/{quote(DATABASE)}").geturl()
+        address = _address(project, python)
+        of_run = urlsplit(address)._replace(path=f"/{DATABASE}").geturl()
         admin = stack.enter_context(Sql(python, address))
         admin(f"DROP DATABASE IF EXISTS {DATABASE} WITH (FORCE)")
         admin(f"CREATE DATABASE {DATABASE}")
         stack.callback(admin, f"DROP DATABASE IF EXISTS {DATABASE} WITH (FORCE)")
-        environment = _environment(ours)
+        environment = _environment(of_run)
         _migrate(project, python, environment)
-        sql = stack.enter_context(Sql(python, ours))
+        sql = stack.enter_context(Sql(python, of_run))
         ports = {
             name: stack.enter_context(_serving(command, project, environment, directory / f"{name}.log"))
-            for name, command in _commands(python).items()
+            for name, command in _commands(python, ours).items()
+            if name in names
         }
         workspace = _register(ports["ours"][0], sql)
-        servers = {name: Server(name, *which, token=_log_in(which[0])) for name, which in ports.items()}
-        stage = Stage(sql, servers, workspace, [], environment, _postmaster(sql))
+        servers = {name: Server(*which, token=_log_in(which[0])) for name, which in ports.items()}
+        stage = Stage(sql, servers, workspace, [], project, python, environment, _postmaster(sql))
         stage.fill()
         yield stage
 
 
-def _output(python: Path, code: str, project: Path) -> str:
-    done = subprocess.run([python, "-c", code], cwd=project, check=False, capture_output=True, encoding="utf-8")
+def _address(project: Path, python: Path) -> str:
+    """Of the database that the project's settings name."""
+    command = [str(python), "-c", "from app.config import get_settings; print(get_settings().dsn)"]
+    done = subprocess.run(command, cwd=project, check=False, capture_output=True, encoding="utf-8")
     if done.returncode:
-        sys.exit(f"{project} is no project that can run:\n{done.stderr}")
+        sys.exit(f"{project} is no project that can run (make setup?):\n{done.stderr}")
     return done.stdout.strip()
 
 
@@ -193,13 +213,13 @@ def _migrate(project: Path, python: Path, environment: dict[str, str]) -> None:
         sys.exit(f"The database could not be made:\n{done.stdout}{done.stderr}")
 
 
-def _commands(python: Path) -> dict[str, list[str]]:
+def _commands(python: Path, ours: Sequence[str]) -> dict[str, list[str]]:
     bare = ["--app-dir", str(HERE), "--loop", "uvloop", "--http", "httptools", "--log-level", "warning"]
     bare += ["--no-access-log", "--no-server-header", "--no-proxy-headers", "--timeout-keep-alive", "75"]
     return {
         "limit": [str(python), "-m", "uvicorn", "limit:app", *bare],
         "textbook": [str(python), "-m", "uvicorn", "textbook:app", *bare],
-        "ours": [str(python), "-m", "app", "serve"],
+        "ours": [str(python), *ours, "serve"],
     }
 
 
@@ -252,6 +272,6 @@ def _log_in(port: int) -> str:
 
 
 def _postmaster(sql: Sql) -> int | None:
-    """The process above all of PostgreSQL's, if it is on this machine."""
+    """The process above all of PostgreSQL's, if it is one of this machine."""
     ((pid,),) = sql("SELECT pg_backend_pid()")
-    return processes.parent(pid) if processes.is_postgres(pid) else None
+    return processes.parent(pid) if processes.name(pid) == "postgres" else None

@@ -38,12 +38,12 @@ def demand() -> None:
         )
 
 
-def load(port: int, requests: Sequence[bytes], seconds: int) -> Seen:
+def load(port: int, requests: Sequence[bytes], seconds: int, connections: int = CONNECTIONS) -> Seen:
     """Send the requests, one after the other and again. Ends the run when one was not answered with success."""
     with tempfile.NamedTemporaryFile(suffix=".requests") as file:
         file.write(b"".join(one + b"\0" for one in requests))
         file.flush()
-        command = ["wrk", "--threads", "1", "--connections", str(CONNECTIONS), "--duration", f"{seconds}s"]
+        command = ["wrk", "--threads", "1", "--connections", str(connections), "--duration", f"{seconds}s"]
         command += ["--timeout", "10s", "--script", str(SCRIPT), f"http://127.0.0.1:{port}", "--", file.name]
         done = subprocess.run(command, check=False, capture_output=True, encoding="utf-8")
     if done.returncode:

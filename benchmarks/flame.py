@@ -1,0 +1,123 @@
+"""Where the time goes: `make profile`, or `python benchmarks/flame.py PROJECT --only list`.
+
+Puts a load of one kind of request on the project, as `speed.py` does, and has py-spy look at its worker: a flame graph
+(SVG, for a browser), and the functions that take most of the time, by themselves and with all that they call.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import wrk
+from kinds import KINDS
+from speed import stop
+from stage import staged
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from kinds import Kind
+
+RATE = 200  # samples in a second
+SHOWN = 40
+# What calls it is above everything, and tells nothing.
+OUTERMOST = "`RequestResponseCycle.run_asgi` uvicorn/protocols/http/httptools_impl.py"
+# Linux lets only a parent look into a process, unless that allows it: PR_SET_PTRACER, PR_SET_PTRACER_ANY.
+VISIBLE = """
+import ctypes, runpy
+if hasattr(prctl := ctypes.CDLL(None), "prctl"):
+    prctl.prctl(0x59616D61, ctypes.c_ulong(-1))
+runpy.run_module("app", run_name="__main__", alter_sys=True)
+"""
+
+
+def demand() -> None:
+    """End the run with a line that says what to install, if py-spy is missing."""
+    if shutil.which("py-spy") is None:
+        sys.exit(
+            "py-spy is missing, which looks at the worker: install it (uv tool install py-spy, pip install py-spy)"
+        )
+
+
+def record(pid: int, form: str, file: Path, seconds: int) -> None:
+    """Look at the process for so long."""
+    # Those threads that hold the interpreter's lock: not every system says which of the others are idle.
+    command = ["py-spy", "record", "--gil", "--pid", str(pid), "--duration", str(seconds), "--rate", str(RATE)]
+    command += ["--format", form, "--output", str(file)]
+    done = subprocess.run(command, check=False, capture_output=True, encoding="utf-8")
+    if done.returncode or not file.exists():
+        sys.exit(f"py-spy failed:\n{done.stdout}{done.stderr}")
+
+
+def run(project: Path, python: Path | None, kind: Kind, seconds: int, into: Path) -> None:
+    """Write the flame graph, and print the rest."""
+    wrk.demand()
+    demand()
+    into.mkdir(parents=True, exist_ok=True)
+    graph, stacks = into / f"profile-{kind.name}.svg", into / f"profile-{kind.name}.txt"
+    with (
+        tempfile.TemporaryDirectory() as directory,
+        staged(project, python, Path(directory), ours=("-c", VISIBLE)) as stage,
+    ):
+        server, calls = stage.servers["ours"], kind.checked(stage)["ours"]
+        wrk.load(server.port, calls.requests, 1)
+        # Each look takes a load of its own, which outlasts it.
+        for form, file in (("flamegraph", graph), ("raw", stacks)):
+            with ThreadPoolExecutor() as threads:
+                load = threads.submit(wrk.load, server.port, calls.requests, seconds + 2)
+                record(server.pid, form, file, seconds)
+            load.result()
+    print("\n".join(report(stacks.read_text(encoding="utf-8").splitlines())))
+    print(f"\nThe flame graph: {graph}\nThe stacks: {stacks}")
+
+
+def report(stacks: list[str]) -> Iterator[str]:
+    """The functions that were seen most often. Each line of `stacks` is one, from outside in, and how often."""
+    alone: Counter[str] = Counter()
+    whole: Counter[str] = Counter()
+    for line in stacks:
+        frames, _, count = line.strip().rpartition(" ")
+        if not frames:
+            continue
+        functions = [_function(frame) for frame in frames.split(";")]
+        alone[functions[-1]] += int(count)
+        inner = functions[functions.index(OUTERMOST) + 1 :] if OUTERMOST in functions else functions
+        whole.update(dict.fromkeys(inner, int(count)))
+    total = alone.total() or 1
+    for title, seen in (("by itself", alone), ("with what it calls", whole)):
+        yield f"\n| function | {title} |\n|---|---:|"
+        for function, often in seen.most_common(SHOWN):
+            yield f"| {function} | {often / total:.1%} |"
+
+
+def _function(frame: str) -> str:
+    """Without the line, of which a function has many: `name (file:line)`."""
+    name, _, place = frame.partition(" (")
+    return f"`{name}` {place.rstrip(')').rpartition(':')[0] or place.rstrip(')')}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("project", type=Path, help="a project that can run: its settings in .env or the environment")
+    parser.add_argument("--python", type=Path, help="instead of that in the project's .venv")
+    parser.add_argument("--only", choices=[kind.name for kind in KINDS], default="list", help="this kind of request")
+    parser.add_argument("--seconds", type=int, default=10)
+    parser.add_argument("--into", type=Path, default=Path("build"), help="the directory for what is written")
+    given = parser.parse_args()
+    (kind,) = (kind for kind in KINDS if kind.name == given.only)
+    run(given.project, given.python, kind, given.seconds, given.into)
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    main()
