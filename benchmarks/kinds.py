@@ -106,6 +106,10 @@ def new_row(body: Json) -> Json:
     return {name: value for name, value in row(body).items() if name != "id"}
 
 
+def changed_row(body: Json) -> Json:
+    return {name: value for name, value in row(body).items() if name != "title"}
+
+
 def token(body: Json) -> bool:
     return len(body["access_token"]) > 100  # noqa: PLR2004  # it is no short one
 
@@ -131,9 +135,12 @@ def create(stage: Stage) -> Mapping[str, Calls]:
 
 
 def update(stage: Stage) -> Mapping[str, Calls]:
+    """Another title for each of many articles, and then yet another: to an ORM, the same one would be no change."""
+
     def changes(server: str) -> Iterator[bytes]:
-        for number in stage.articles[:SPREAD]:
-            yield with_json("PATCH", f"/articles/{number}", {"title": "It was changed"}, bearer(stage, server))
+        for title in (f"Changed by {server}", f"Changed by {server} again"):
+            for number in stage.articles[:SPREAD]:
+                yield with_json("PATCH", f"/articles/{number}", {"title": title}, bearer(stage, server))
 
     return {server: Calls(server, list(changes(server))) for server in stage.servers}
 
@@ -215,7 +222,7 @@ KINDS = [
     Kind("unchanged", "one article, unchanged (304)", unchanged, status=304, floors={"empty": 0.5}),
     Kind("mixed", "nine lists to one create", mixed, essence=rows(PAGE), writes=True),
     Kind("create", "create", create, status=201, essence=new_row, floors={"textbook": 1.5}, writes=True),
-    Kind("update", "update", update, essence=row, writes=True),
+    Kind("update", "update", update, essence=changed_row, writes=True),
     Kind("login", "login", log_in, essence=token),
     # The last one: it fills the table.
     Kind("pages", "page 10,000 of a list", pages, essence=None, floors={"first": 1 / 1.2}),

@@ -99,11 +99,10 @@ def _bars(results: Results, kind: str, place: int) -> Iterator[str]:
     top = TOP + place * (2 * BAR + GAP)
     yield f'<text x="0" y="{top + BAR + 4}">{BY_NAME[kind].title}</text>'
     yield f'<rect class="limit" x="{LEFT}" y="{top}" width="{full}" height="{2 * BAR}"/>'
-    ours = results.ratio(kind, "ours")
-    others = {"ours": results.ratio(kind, "limit")}
+    shares = {"ours": results.ratio(kind, "limit")}
     if "textbook" in results.samples[kind]:
-        others["textbook"] = others["ours"] / results.ratio(kind, "textbook") * ours
-    for row, (name, share) in enumerate(others.items()):
+        shares["textbook"] = shares["ours"] / results.ratio(kind, "textbook")
+    for row, (name, share) in enumerate(shares.items()):
         y = top + row * BAR
         width = min(share, 1) * full
         per_second = results.middle(kind, name).per_second

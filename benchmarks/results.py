@@ -129,4 +129,8 @@ def changes(now: Results, before: Results) -> Iterator[str]:
 
 def _change(old: float, new: float) -> str:
     change = f" ({(new / old - 1) * 100:+.0f} %)" if old else ""
-    return f"{old:.3g} → {new:.3g}{change}"
+    return f"{_short(old)} → {_short(new)}{change}"
+
+
+def _short(figure: float) -> str:
+    return f"{figure:.0f}" if figure >= 100 else f"{figure:.3g}"  # noqa: PLR2004  # three digits say enough

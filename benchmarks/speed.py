@@ -37,13 +37,24 @@ if TYPE_CHECKING:
     from stage import Stage
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
-ROUNDS, SECONDS, STARTS = 5, 2, 5
+ROUNDS, SECONDS, STARTS = 4, 2, 5
+BUSY = 0.3  # of the CPUs
 START = "import time; began = time.perf_counter(); import app.main; print(time.perf_counter() - began)"
 
 
-def machine() -> str:
+def machine(stage: Stage) -> str:
+    """What the figures are of."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    return f"{os.cpu_count()} CPUs, {memory:.0f} GiB, {platform.system()}"
+    python = subprocess.run([stage.python, "--version"], check=True, stdout=subprocess.PIPE, encoding="utf-8").stdout
+    ((postgres,),) = stage.sql("SELECT current_setting('server_version')")
+    return f"{os.cpu_count()} CPUs, {memory:.0f} GiB, {platform.system()}, {python.strip()}, PostgreSQL {postgres}"
+
+
+def warn_of_others() -> None:
+    """Say so if the machine has something else to do: what takes the longest suffers most from that."""
+    load = os.getloadavg()[0]
+    if load > BUSY * (os.cpu_count() or 1):
+        print(f"The load of this machine is {load:.1f} before the run: others are at work, and figures scatter.")
 
 
 def sample(stage: Stage, calls: Calls, seconds: int) -> Sample:
@@ -89,8 +100,9 @@ def run(
 ) -> Results:
     """Measure, and print tables."""
     wrk.demand()
-    found = Results(machine())
+    warn_of_others()
     with tempfile.TemporaryDirectory() as directory, staged(project, python, Path(directory)) as stage:
+        found = Results(machine(stage))
         print(f"\n{results.HEAD}", flush=True)
         for kind in kinds:
             found.samples[kind.name] = measure(stage, kind, rounds, seconds)
@@ -112,6 +124,8 @@ def main() -> None:
     parser.add_argument("--compare", type=Path, metavar="FILE", help="print the change since what was kept there")
     parser.add_argument("--write", action="store_true", help="write docs/speed.md and its picture")
     given = parser.parse_args()
+    if given.write and given.only:
+        parser.error("--write wants the whole run, without --only")
     before = load(given.compare) if given.compare else None
     kinds = [kind for kind in KINDS if not given.only or kind.name in given.only]
     found = run(given.project, python=given.python, kinds=kinds, rounds=given.rounds, seconds=given.seconds)

@@ -21,4 +21,7 @@ async def main(address: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1]))
+    try:
+        asyncio.run(main(sys.argv[1]))
+    except (OSError, asyncpg.PostgresError) as error:
+        sys.exit(f"{type(error).__name__}: {error}")

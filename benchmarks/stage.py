@@ -177,11 +177,9 @@ def _address(project: Path, python: Path) -> str:
 
 @contextlib.contextmanager
 def _embedded(project: Path, python: Path) -> Iterator[None]:
-    """The project's embedded PostgreSQL. It ends at once where the settings name a server of the user's own."""
+    """The project's embedded PostgreSQL. It says so and ends where the settings name a server of the user's own."""
     command = [str(python), "-m", "tools.embedded_postgres"]
-    process = subprocess.Popen(
-        command, cwd=project, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True
-    )
+    process = subprocess.Popen(command, cwd=project, stdout=subprocess.PIPE, start_new_session=True)
     assert process.stdout is not None  # a pipe  # noqa: S101
     process.stdout.readline()
     try:
