@@ -1,7 +1,8 @@
 """Where the time goes: `make profile`, or `python benchmarks/flame.py PROJECT --only list`.
 
 Puts a load of one kind of request on the project, as `speed.py` does, and has py-spy look at its worker: a flame graph
-(SVG, for a browser), and the functions that take most of the time, by themselves and with all that they call.
+(SVG, for a browser), and the functions that take most of the time, by themselves and with all that they call. What
+SQLAlchemy runs in greenlets stands beside what has called it, in stacks of its own.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 RATE = 200  # samples in a second
 SHOWN = 40
+SEEN = 0.005  # of all: what was seen less often is left out
 # What calls it is above everything, and tells nothing.
 OUTERMOST = "`RequestResponseCycle.run_asgi` uvicorn/protocols/http/httptools_impl.py"
 # Linux lets only a parent look into a process, unless that allows it: PR_SET_PTRACER, PR_SET_PTRACER_ANY.
@@ -81,7 +83,8 @@ def run(project: Path, python: Path | None, kind: Kind, seconds: int, into: Path
 
 
 def report(stacks: list[str]) -> Iterator[str]:
-    """The functions that were seen most often. Each line of `stacks` is one, from outside in, and how often."""
+    """What was seen most often. Each line of `stacks` is one, from outside in, and how often it was seen."""
+    packages: Counter[str] = Counter()
     alone: Counter[str] = Counter()
     whole: Counter[str] = Counter()
     for line in stacks:
@@ -89,20 +92,27 @@ def report(stacks: list[str]) -> Iterator[str]:
         if not frames:
             continue
         functions = [_function(frame) for frame in frames.split(";")]
+        packages[functions[-1].partition("` ")[2].partition("/")[0]] += int(count)
         alone[functions[-1]] += int(count)
         inner = functions[functions.index(OUTERMOST) + 1 :] if OUTERMOST in functions else functions
         whole.update(dict.fromkeys(inner, int(count)))
     total = alone.total() or 1
-    for title, seen in (("by itself", alone), ("with what it calls", whole)):
-        yield f"\n| function | {title} |\n|---|---:|"
-        for function, often in seen.most_common(SHOWN):
-            yield f"| {function} | {often / total:.1%} |"
+    for what, title, seen in (
+        ("package", "by itself", packages),
+        ("function", "by itself", alone),
+        ("function", "with what it calls", whole),
+    ):
+        yield f"\n| {what} | {title} |\n|---|---:|"
+        for name, often in seen.most_common(SHOWN):
+            if often > SEEN * total:
+                yield f"| {name} | {often / total:.1%} |"
 
 
 def _function(frame: str) -> str:
-    """Without the line, of which a function has many: `name (file:line)`."""
+    """Without the line, of which a function has many: `name` file."""
     name, _, place = frame.partition(" (")
-    return f"`{name}` {place.rstrip(')').rpartition(':')[0] or place.rstrip(')')}"
+    file = place.rstrip(")")
+    return f"`{name}` {file.rpartition(':')[0] or file}"
 
 
 def main() -> None:
