@@ -10,8 +10,6 @@ from sqlalchemy.sql.visitors import cloned_traverse, iterate
 
 _DIALECT: Final = dialect()  # type: ignore[no-untyped-call]
 _AS_THEY_ARE: Final = {"maintain_key": True, "detect_subquery_cols": True}
-# Of the SQL, and how it calls the parameter with a name: `$1`.
-Finish = Callable[[str, Mapping[str, str]], str]
 
 
 class _Parameter:
@@ -89,7 +87,7 @@ class Prepared:
     It is compiled when it is first asked, once for each way in which sessions are kept to a workspace (`app.tenancy`).
     """
 
-    def __init__(self, statement: Select[Any], finish: Finish | None = None) -> None:
+    def __init__(self, statement: Select[Any], finish: Callable[[str], str] | None = None) -> None:
         """`finish` makes the SQL that is sent of the SQL of the statement."""
         self._required = {part.key for part in iterate(statement) if isinstance(part, BindParameter) and part.required}
         # Compiled without values, of which SQLAlchemy would ask for every one.
@@ -107,11 +105,8 @@ class Prepared:
         statement = self._statement if criteria is None else self._statement.options(criteria)
         compiled = statement.compile(dialect=_DIALECT, compile_kwargs={"render_postcompile": True})
         names = list(compiled.positiontup or ())
-        sql = compiled.string
-        if self._finish is not None:
-            sql = self._finish(sql, {name: f"${number}" for number, name in enumerate(names, start=1)})
         return Compiled(
-            sql,
+            self._finish(compiled.string) if self._finish else compiled.string,
             [
                 _Parameter(name, compiled.params[name], _bind(compiled, name), is_required=name in self._required)
                 for name in names

@@ -66,7 +66,8 @@ class Shape:
 class ListQuery:
     """Which part of a list, in which order, and how much of each row.
 
-    `form` is what decides how it is said in SQL; all else are `values`, which the statement has parameters for.
+    `form` is what decides how it is said in SQL; all else are `values`, which the statement has parameters for. The
+    limit is part of the form: PostgreSQL plans a statement anew each time that has a parameter there.
     """
 
     shape: Shape
@@ -82,7 +83,7 @@ class ListQuery:
     def form(self) -> Hashable:
         """Queries of the same form differ in values alone."""
         empty = None if self.after is None else tuple(value is None for value in self.after)
-        return self.shape, self.order, self.skip is None, empty, self.condition
+        return self.shape, self.order, self.limit, self.skip is None, empty, self.condition
 
     @cached_property
     def condition(self) -> Hashable:
@@ -92,7 +93,7 @@ class ListQuery:
     @cached_property
     def values(self) -> dict[str, Any]:
         """The values of the parameters."""
-        values = {"limit": self.limit, "skip": self.skip, "search": self.search}
+        values: dict[str, Any] = {"skip": self.skip, "search": self.search}
         for number, one in enumerate(self.filters):
             values.update(one.values(number))
         for number, value in enumerate(self.after or ()):

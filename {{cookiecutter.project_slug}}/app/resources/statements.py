@@ -18,7 +18,6 @@ from sqlalchemy import (
     Dialect,
     Double,
     Float,
-    Integer,
     Select,
     Text,
     TypeDecorator,
@@ -28,6 +27,7 @@ from sqlalchemy import (
     false,
     func,
     literal,
+    literal_column,
     null,
     or_,
     tuple_,
@@ -78,7 +78,7 @@ class Statements:
 
         def make() -> Prepared:
             statement = self._page(parametrized(rows), query, [self._json(query.shape)])
-            return Prepared(statement, _in_one_row(len(query.order)))
+            return Prepared(statement, _in_one_row(query.limit, len(query.order)))
 
         return self._asked(rows, ("page", query.form), query.values, make)
 
@@ -139,7 +139,7 @@ class Statements:
             self._only(statement, [*columns, *sorted_by])
             .order_by(*self._ordering(query.order))
             .offset(None if query.skip is None else bindparam("skip", type_=BigInteger))
-            .limit(bindparam("limit", type_=Integer) + 1)
+            .limit(literal_column(str(query.limit + 1)))
         )
 
     def _filtered(self, rows: Select[Any], query: ListQuery) -> Select[Any]:
@@ -228,12 +228,12 @@ def _made(form: _Form) -> Prepared:
     return form.make()
 
 
-def _in_one_row(terms: int) -> Any:
+def _in_one_row(limit: int, terms: int) -> Callable[[str], str]:
     """How a page with so many terms in its order becomes one row, which costs the driver less than many."""
     names = [f"term_{number}" for number in range(terms)]
 
-    def finish(sql: str, places: Mapping[str, str]) -> str:
-        last = "".join(f", (array_agg(page.{name}))[{places['limit']}]" for name in names)
+    def finish(sql: str) -> str:
+        last = "".join(f", (array_agg(page.{name}))[{limit}]" for name in names)
         return f"SELECT array_agg(page.body){last} FROM ({sql}) AS page ({', '.join(['body', *names])})"  # noqa: S608  # no value is part of it
 
     return finish
