@@ -1,13 +1,17 @@
 """How a connection to PostgreSQL begins, also where PgBouncer stands between."""
 
 import select
+import time
+from collections.abc import Sequence
 from typing import Any, Final
 
 import asyncpg
 import structlog
 
+from app import sql_timing, telemetry
 from app.config import Settings
 from app.driver_errors import connecting
+from app.errors import Unavailable
 
 # Seconds. A server that was out of reach is found again soon after: who still waits for the old one does not wait long.
 CONNECT_TIMEOUT = 3.0
@@ -23,6 +27,45 @@ class Connection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg has no ty
     """
 
     pooled = False
+    slow = 0.0  # seconds from which on a statement is logged; 0 is never
+    _poll: "select.poll | None" = None
+
+    async def ask(self, sql: str, arguments: Sequence[Any]) -> list[Any]:
+        """The rows that a statement leads to. It is counted, logged and traced like those of SQLAlchemy.
+
+        Raises `Unavailable` when the connection is lost, and what PostgreSQL refuses as asyncpg has it.
+        """
+        began = time.perf_counter()
+        try:
+            with telemetry.statement(sql):
+                rows: list[Any] = await self.fetch(sql, *arguments)
+                return rows
+        except (OSError, asyncpg.InterfaceError) as error:
+            if self.is_closed():
+                raise Unavailable("The database does not answer") from error
+            raise
+        finally:
+            sql_timing.note(sql, time.perf_counter() - began, self.slow)
+
+    def is_gone(self) -> bool:
+        """Whether the server has closed this connection while it was idle, by all that the machine knows.
+
+        A server says nothing on a connection that is idle but farewell: so it is enough to see whether there is
+        something to read, and no question to the server is needed. asyncpg hears of it too, but may be told after the
+        request that asks for the connection.
+        """
+        if self.is_closed():
+            return True
+        if not hasattr(select, "poll"):  # Windows
+            return bool(select.select([self._descriptor()], [], [], 0)[0])
+        if self._poll is None:
+            self._poll = select.poll()
+            self._poll.register(self._descriptor(), select.POLLIN)
+        return bool(self._poll.poll(0))
+
+    def _descriptor(self) -> int:
+        descriptor: int = self._transport.get_extra_info("socket").fileno()
+        return descriptor
 
 
 class Connector:
@@ -33,6 +76,7 @@ class Connector:
 
     def __init__(self, settings: Settings) -> None:
         self._dsn = settings.dsn
+        self._slow = settings.log_slow_statement_ms / 1000
         self._warned = False
         limits = {
             "statement_timeout": settings.database_statement_timeout,
@@ -47,15 +91,15 @@ class Connector:
         with connecting():
             connection = await self._connect()
             try:
-                if await self._limit(connection):
-                    return connection
-                await connection.close()
-                connection = await self._connect(statement_cache_size=0)
-                connection.pooled = True
-                await self._warn_of_missing_limits(connection)
+                if not await self._limit(connection):
+                    await connection.close()
+                    connection = await self._connect(statement_cache_size=0)
+                    connection.pooled = True
+                    await self._warn_of_missing_limits(connection)
             except BaseException:
                 connection.terminate()
                 raise
+            connection.slow = self._slow
             return connection
 
     async def _connect(self, **options: Any) -> Connection:
@@ -88,21 +132,3 @@ class Connector:
             there = await connection.fetchval("SELECT setting::bigint FROM pg_settings WHERE name = $1", name)
             if not 0 < there <= wanted:
                 log.warning("database_limit_not_in_force", limit=name, wanted_ms=wanted, there_ms=there)
-
-
-def is_gone(connection: Connection) -> bool:
-    """Whether the server has closed this idle connection meanwhile, by all that the machine knows.
-
-    A server says nothing on a connection that is idle but farewell: so it is enough to see whether there is something
-    to read, and no question to the server is needed. asyncpg hears of it too, but may be told after the request that
-    asks for the connection.
-    """
-    return connection.is_closed() or _is_readable(connection._transport.get_extra_info("socket").fileno())  # noqa: SLF001  # nothing public
-
-
-def _is_readable(descriptor: int) -> bool:
-    if not hasattr(select, "poll"):  # Windows
-        return bool(select.select([descriptor], [], [], 0)[0])
-    poll = select.poll()
-    poll.register(descriptor, select.POLLIN)
-    return bool(poll.poll(0))

@@ -1,11 +1,11 @@
 """How the application talks to PostgreSQL: a UnitOfWork to write, a Reader (`app.reader`) to read."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, Self, cast
 from weakref import WeakKeyDictionary
 
 import structlog
@@ -14,8 +14,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, a
 
 from app import discovery, retries, tenancy
 from app.config import Settings
+from app.connections import Connection
 from app.driver_errors import translated
 from app.engine import create_engine, create_read_pool
+from app.prepared import Prepared
 from app.reader import Reader
 from app.replica import ReadSource, Replica
 
@@ -74,6 +76,14 @@ class UnitOfWork:
         finally:
             self.session.info.clear()
             self.session.info.update(before)
+
+    async def fetch(self, statement: Prepared, values: Mapping[str, Any]) -> list[Any]:
+        """What `Reader.fetch` does, as this transaction sees the rows that it has flushed."""
+        compiled = statement.compiled(tenancy.criteria(self.session.info))
+        arguments = compiled.arguments({**values, **tenancy.values(self.session.info)})
+        connection = await (await self.session.connection()).get_raw_connection()
+        rows: list[Any] = await cast("Connection", connection.driver_connection).ask(compiled.sql, arguments)
+        return rows
 
     async def keep(self) -> None:
         """Commit what was done so far: for a revocation that ends in an error, which must not undo it.

@@ -7,6 +7,7 @@ fine: so it is answered like any other mistake of a client, naming the field, wi
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from types import TracebackType
 from typing import Final
 
 import asyncpg
@@ -44,26 +45,30 @@ _OF_EVERY_ROW: Final = {_WORKSPACE, "id"}
 _DATA_EXCEPTION: Final = "22"  # out of range, a NUL byte, a bad encoding
 
 
-@contextmanager
-def translated(fields: Mapping[str, str] | None = None) -> Iterator[None]:
+class translated:  # noqa: N801  # a block, as `contextlib.suppress` is
     """Turn the driver's errors in the block into the application's; leave every other error alone.
 
     `fields` are the names that clients know columns by, where these are called something else.
     """
-    try:
-        yield
-    except DBAPIError as error:
-        own = _translate(error, fields or {}, error.statement or "", is_lost=error.connection_invalidated)
-        if own is None:
-            raise
-        raise own from error
-    except asyncpg.PostgresError as error:
-        own = _translate(error, fields or {})
-        if own is None:
-            raise
-        raise own from error
-    except PoolTimeoutError as error:
-        raise Unavailable("The database does not answer") from error
+
+    def __init__(self, fields: Mapping[str, str] | None = None) -> None:
+        self._fields = fields or {}
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, error: BaseException | None, _traceback: TracebackType | None
+    ) -> None:
+        own: Error | None = None
+        if isinstance(error, DBAPIError):
+            own = _translate(error, self._fields, error.statement or "", is_lost=error.connection_invalidated)
+        elif isinstance(error, asyncpg.PostgresError):
+            own = _translate(error, self._fields)
+        elif isinstance(error, PoolTimeoutError):
+            own = Unavailable("The database does not answer")
+        if own is not None:
+            raise own from error
 
 
 @contextmanager

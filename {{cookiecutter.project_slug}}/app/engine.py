@@ -9,7 +9,7 @@ from sqlalchemy.pool import AsyncAdaptedQueuePool, ConnectionPoolEntry
 
 from app import sql_timing, telemetry
 from app.config import Settings
-from app.connections import Connector, is_gone
+from app.connections import Connector
 from app.read_pool import ReadPool
 
 
@@ -57,15 +57,10 @@ def _keep_no_statements(connection: Any, _record: object) -> None:
 
 def _refuse_closed(connection: Any, _record: object, _proxy: object) -> None:
     """Have the pool replace a connection that the server has closed meanwhile, instead of handing it out."""
-    if is_gone(connection.driver_connection):
+    if connection.driver_connection.is_gone():
         raise DisconnectionError
 
 
 def create_read_pool(settings: Settings) -> ReadPool:
     """Connections for single statements to the same."""
-    return ReadPool(
-        Connector(settings),
-        size=settings.database_read_pool_size,
-        timeout=settings.database_pool_timeout,
-        slow=settings.log_slow_statement_ms / 1000,
-    )
+    return ReadPool(Connector(settings), size=settings.database_read_pool_size, timeout=settings.database_pool_timeout)

@@ -84,6 +84,8 @@ class IdempotentRoute(APIRoute):
 
     def get_route_handler(self) -> Handler:
         handle = super().get_route_handler()
+        if self.methods == {"GET"}:  # nothing to be done once
+            return handle
 
         async def handle_and_keep(request: Request) -> Response:
             if HEADER in request.headers:

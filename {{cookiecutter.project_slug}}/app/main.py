@@ -83,9 +83,18 @@ def create_app(settings: Settings, catalog: Catalog | None = None) -> FastAPI:
     app.add_middleware(RequestContext, shutdown=shutdown)
     if metrics:
         metrics.measure(app)
+    if settings.backend_cors_origins:
+        _allow_origins(app, settings.backend_cors_origins)
+    # Outermost: what a trusted proxy says of the client is true for everything inside.
+    app.add_middleware(ProxyHeaders, trusted=settings.trusted_proxies)
+    return app
+
+
+def _allow_origins(app: FastAPI, origins: list[str]) -> None:
+    """Let pages of these origins call the API (CORS)."""
     app.add_middleware(
         CORSMiddleware,
-        allow_origins=settings.backend_cors_origins,
+        allow_origins=origins,
         allow_credentials=True,
         allow_methods=["*"],
         allow_headers=["*"],
@@ -99,9 +108,6 @@ def create_app(settings: Settings, catalog: Catalog | None = None) -> FastAPI:
             "X-Total-Count",
         ],
     )
-    # Outermost: what a trusted proxy says of the client is true for everything inside.
-    app.add_middleware(ProxyHeaders, trusted=settings.trusted_proxies)
-    return app
 
 
 def _metrics(settings: Settings) -> "Metrics | None":

@@ -5,16 +5,12 @@ pool takes a third as long again for that as a query of one row takes, in which 
 """
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
-import asyncpg
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from app import sql_timing, telemetry
-from app.connections import Connection, is_gone
-from app.errors import Unavailable
+from app.connections import Connection
 
 # Seconds that a connection has, whose statement was given up, to be told so and to part.
 _FAREWELL: Final = 5.0
@@ -23,12 +19,11 @@ _FAREWELL: Final = 5.0
 class ReadPool:
     """As many connections as may be needed at once, each made when it is."""
 
-    def __init__(self, connect: Callable[[], Awaitable[Connection]], size: int, timeout: float, slow: float) -> None:
-        """`timeout` and `slow` are seconds: to wait for a connection; from which on a statement is logged, if any."""
+    def __init__(self, connect: Callable[[], Awaitable[Connection]], size: int, timeout: float) -> None:
+        """`timeout` is how many seconds to wait for a connection where all are in use."""
         self._connect = connect
         self._size = size
         self._timeout = timeout
-        self._slow = slow
         self._places = asyncio.Semaphore(size)
         self._idle: list[Connection] = []
         self._farewells: set[asyncio.Task[None]] = set()
@@ -42,27 +37,15 @@ class ReadPool:
         it had is lost, and else what PostgreSQL refuses as the driver has it.
         """
         connection = await self._take()
-        is_free = False
-        began = time.perf_counter()
+        kept: Connection | None = connection
         try:
-            with telemetry.statement(sql):
-                rows: list[Any] = await connection.fetch(sql, *arguments)
-            is_free = True
+            return await connection.ask(sql, arguments)
         except asyncio.CancelledError:
             self._part(connection)
-            raise
-        except (OSError, asyncpg.InterfaceError) as error:
-            is_free = not connection.is_closed()
-            if is_free:
-                raise
-            raise Unavailable("The database does not answer") from error
-        except Exception:
-            is_free = not connection.is_closed()
+            kept = None
             raise
         finally:
-            sql_timing.note(sql, time.perf_counter() - began, self._slow)
-            self._leave(connection if is_free else None)
-        return rows
+            self._leave(kept)
 
     async def close(self) -> None:
         """End every connection."""
@@ -86,7 +69,7 @@ class ReadPool:
             while self._idle:
                 # The last one that was used is the likeliest to be wanted again: the others may rest.
                 connection = self._idle.pop()
-                if not is_gone(connection):
+                if not connection.is_gone():
                     return connection
                 connection.terminate()
             return await self._connect()
@@ -106,7 +89,7 @@ class ReadPool:
 
     def _leave(self, connection: Connection | None = None) -> None:
         """Give the place back, with the connection if it is good for more."""
-        if connection is not None:
+        if connection is not None and not connection.is_closed():
             self._idle.append(connection)
         self._in_use -= 1
         self._places.release()

@@ -110,14 +110,14 @@ class Reader:
     async def _answer(self, ask: Callable[[ReadSource], Awaitable[Answer]]) -> Answer:
         """What the replica answers, or else the primary."""
         with translated():
-            if self._replica is not None and self._replica.may_be_asked():
-                try:
-                    answer = await ask(self._replica.source)
-                except (DBAPIError, asyncpg.PostgresError, Unavailable) as error:
-                    if not is_its_own(error):
-                        raise
-                    self._replica.lose(reason_of(error))
-                else:
-                    self._replica.find()
-                    return answer
-            return await ask(self._source)
+            if self._replica is None or not self._replica.may_be_asked():
+                return await ask(self._source)
+            try:
+                answer = await ask(self._replica.source)
+            except (DBAPIError, asyncpg.PostgresError, Unavailable) as error:
+                if not is_its_own(error):
+                    raise
+                self._replica.lose(reason_of(error))
+                return await ask(self._source)
+            self._replica.find()
+            return answer

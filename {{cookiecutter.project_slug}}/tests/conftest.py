@@ -133,7 +133,7 @@ class OneConnection(ReadPool):
     """A pool of the test's own connection, so that the application reads what the test has not committed."""
 
     def __init__(self, connection: AsyncConnection) -> None:
-        super().__init__(self._connect_no_more, size=1, timeout=1, slow=0)
+        super().__init__(self._connect_no_more, size=1, timeout=1)
         self._connection = connection
         self.sent: list[str] = []
 

@@ -1,8 +1,8 @@
 """Who is calling, and as what."""
 
-from dataclasses import dataclass
-from functools import lru_cache
-from typing import Annotated, ClassVar
+from collections.abc import Mapping
+from functools import cached_property, lru_cache
+from typing import Annotated, Any, ClassVar
 
 from fastapi import Depends, Request
 from fastapi.security import OAuth2PasswordBearer
@@ -33,13 +33,20 @@ _bearer = OAuth2PasswordBearer(
 BearerToken = Annotated[str | None, Depends(_bearer)]
 
 
-@dataclass(frozen=True)
 class Caller:
     """A user in a session, with the role in the active workspace where there is one."""
 
-    user: User
-    session_id: int
-    role: Role | None
+    def __init__(self, row: Mapping[str, Any], session_id: int) -> None:
+        """`row` is one of `users.IN_SESSION`."""
+        self._row = row
+        self.session_id = session_id
+        self.workspace_id: int | None = row["active_workspace_id"]
+        self.role = Role(row["role"]) if row["role"] else None
+
+    @cached_property
+    def user(self) -> User:
+        """Made when it is asked for: who only reads is shown rows by the keys alone."""
+        return users.loaded(self._row)
 
 
 class CallerOfToken(SecurityBase):
@@ -75,8 +82,7 @@ async def _find_caller(token: str, settings: Settings, request: Request) -> Call
     found = await database.reader().fresh().fetch(users.IN_SESSION, values)
     if not found:
         raise Unauthenticated("The token is not valid")
-    user, role = users.in_session(found[0])
-    return Caller(user, said.session_id, role)
+    return Caller(found[0], said.session_id)
 
 
 OptionalCaller = Annotated[Caller | None, Depends(CallerOfToken())]
@@ -129,10 +135,10 @@ class RoleInActiveWorkspace(RequiredRole):
     where = "the active workspace"
 
     async def __call__(self, caller: CurrentCaller) -> Member:
-        if caller.role is None or caller.user.active_workspace_id is None:
+        if caller.role is None or caller.workspace_id is None:
             raise Forbidden("You are in no workspace: choose one with POST /workspaces/{id}/activate")
         self.check(caller.role)
-        return Member(caller.user, caller.user.active_workspace_id, caller.role)
+        return Member(caller.user, caller.workspace_id, caller.role)
 
 
 class RoleInNamedWorkspace(RequiredRole):

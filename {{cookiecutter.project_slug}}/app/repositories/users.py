@@ -11,7 +11,6 @@ from app.models.session import UserSession
 from app.models.user import User
 from app.models.workspace import Membership
 from app.prepared import Prepared
-from app.roles import Role
 
 
 def with_id(user_id: int) -> Select[User]:
@@ -67,14 +66,12 @@ IN_SESSION: Final = Prepared(
 )
 
 
-def in_session(row: Mapping[str, Any]) -> tuple[User, Role | None]:
-    """What a row of `IN_SESSION` says: the user, as a session leaves one that it has loaded, and the role."""
-    columns = dict(row)
-    role = columns.pop("role")
+def loaded(row: Mapping[str, Any]) -> User:
+    """The user of a row of `IN_SESSION`, as a session leaves one that it has loaded."""
     user = User()
-    user.__dict__.update(columns)  # as SQLAlchemy does it itself for what comes from the database
+    user.__dict__.update((column.key, row[column.key]) for column in User.__mapper__.columns)
     make_transient_to_detached(user)
-    return user, Role(role) if role else None
+    return user
 
 
 def containing(text: str) -> Select[User]:

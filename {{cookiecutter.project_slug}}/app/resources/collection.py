@@ -18,7 +18,6 @@ from fastapi import Request, Response, status
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
 from sqlalchemy import Row, Select, and_, case, literal, select, tuple_
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.database import UnitOfWork
 from app.errors import NotFound
@@ -156,18 +155,17 @@ class Collection(Generic[Model]):
 
     async def created(self, uow: UnitOfWork, entities: Sequence[Model], data: object) -> Response:
         """201 with what was made: an array if the body was one, else one row with its `Location`."""
-        rows = await self._read(uow.session, entities)
+        rows = await self._read(uow, entities)
         if isinstance(data, list):
-            body = "[" + ",".join(self._body(row) for row in rows) + "]"
+            body = "[" + ",".join(row.body for row in rows) + "]"
             return Response(body, status.HTTP_201_CREATED, media_type=JSON)
-        headers = {"Location": self._location(rows[0]), **({"ETag": tag} if (tag := _etag(rows[0])) else {})}
-        return Response(self._body(rows[0]), status.HTTP_201_CREATED, headers, JSON)
+        headers = {"Location": self._location(rows[0].keys), **rows[0].etag}
+        return Response(rows[0].body, status.HTTP_201_CREATED, headers, JSON)
 
     async def updated(self, uow: UnitOfWork, entity: Model) -> Response:
         """200 with the row as it is now."""
-        (row,) = await self._read(uow.session, [entity])
-        headers = {"ETag": tag} if (tag := _etag(row)) else None
-        return Response(self._body(row), status.HTTP_200_OK, headers, JSON)
+        (row,) = await self._read(uow, [entity])
+        return Response(row.body, status.HTTP_200_OK, row.etag, JSON)
 
     # ---------------------------------------------------------------------------------------------------- reading
 
@@ -205,10 +203,9 @@ class Collection(Generic[Model]):
 
     # ------------------------------------------------------------------------------------------------------ parts
 
-    def _location(self, row: Row[Any]) -> str:
-        """The path of a row that ends in its keys."""
-        keys = self.entity.keys
-        texts = (text_of(key.type, value) for key, value in zip(keys, row[-len(keys) :], strict=True))
+    def _location(self, keys: Sequence[Any]) -> str:
+        """The path of the row with these keys."""
+        texts = (text_of(key.type, value) for key, value in zip(self.entity.keys, keys, strict=True))
         return "/".join((self.entity.path, *(quote(text, safe="") for text in texts)))
 
     @cached_property
@@ -241,26 +238,34 @@ class Collection(Generic[Model]):
         included = json.loads(row.included)
         return json.dumps(json.loads(text) | included, ensure_ascii=False, separators=(",", ":"))
 
-    def _body(self, row: Row[Any]) -> str:
-        return self._written(row, self._whole) if self._only_python else str(row.body)
-
-    async def _read(self, session: AsyncSession, entities: Sequence[Model]) -> list[Row[Any]]:
-        """The rows as they are in this transaction, in this order, each ending in its keys.
+    async def _read(self, uow: UnitOfWork, entities: Sequence[Model]) -> list["_Row"]:
+        """The rows as they are in this transaction, in this order.
 
         What is equal is for PostgreSQL to say: to Python an enum is not its name, nor is a CHAR that was padded.
         """
-        keys = [getattr(self.model, key.field) for key in self.entity.keys]
-        values = [tuple(getattr(entity, key.field) for key in self.entity.keys) for entity in entities]
+        names = [key.field for key in self.entity.keys]
+        values = [tuple(getattr(entity, name) for name in names) for entity in entities]
+        if len(values) == 1 and not self._only_python:
+            statement = self._statements.one(names, self._whole)
+            ((body, version, *keys),) = await uow.fetch(statement, dict(zip(names, values[0], strict=True)))
+            return [_Row(body, version, keys)]
+        rows = await uow.session.execute(self._these(names, values), execution_options={"populate_existing": True})
+        return [
+            _Row(self._written(row, self._whole) if self._only_python else row.body, row.version, row[-len(names) :])
+            for row in rows
+        ]
+
+    def _these(self, names: Sequence[str], values: Sequence[tuple[Any, ...]]) -> Select[Any]:
+        """The rows with these keys, in their order, each ending in them."""
+        keys = [getattr(self.model, name) for name in names]
         wanted = select(self.model).where(
             tuple_(*keys).in_(values) if len(keys) > 1 else keys[0].in_(v for (v,) in values)
         )
-        if len(values) > 1:
-            these = (and_(*(key == part for key, part in zip(keys, value, strict=True))) for value in values)
-            wanted = wanted.order_by(case(*((this, place) for place, this in enumerate(these))))
+        these = (and_(*(key == part for key, part in zip(keys, value, strict=True))) for value in values)
+        wanted = wanted.order_by(case(*((this, place) for place, this in enumerate(these))))
         shown = [as_python(key.type, column) for key, column in zip(self.entity.keys, keys, strict=True)]
         read = self._statements.whole_item if self._only_python else self._statements.written
-        statement = read(wanted, self._whole).add_columns(*shown)
-        return list(await session.execute(statement, execution_options={"populate_existing": True}))
+        return read(wanted, self._whole).add_columns(*shown)
 
     def _next(self, request: Request, query: ListQuery, last: Sequence[Any]) -> str:
         """The address of the next page. It is relative, so that it is right behind every proxy."""
@@ -274,6 +279,19 @@ class Collection(Generic[Model]):
 
 
 @dataclass(frozen=True)
+class _Row:
+    """A row as JSON, with its version if it has one, and its keys."""
+
+    body: str
+    version: str | None
+    keys: Sequence[Any]
+
+    @property
+    def etag(self) -> dict[str, str]:
+        return {} if self.version is None else {"ETag": f'"{self.version}"'}
+
+
+@dataclass(frozen=True)
 class _Page:
     """Rows as JSON, and what the last of them is sorted by where there are more."""
 
@@ -284,7 +302,3 @@ class _Page:
 async def _find(reader: Reader, row: Select[Any], values: Mapping[str, Any]) -> None:
     if not await reader.rows(row.with_only_columns(literal(1), maintain_column_froms=True), values):
         raise NotFound(title_of(row.column_descriptions[0]["entity"]))
-
-
-def _etag(row: Row[Any]) -> str | None:
-    return f'"{row.version}"' if row.version is not None else None

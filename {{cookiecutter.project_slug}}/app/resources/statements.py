@@ -30,6 +30,7 @@ from sqlalchemy import (
     literal_column,
     null,
     or_,
+    select,
     tuple_,
 )
 from sqlalchemy.types import TypeEngine
@@ -105,6 +106,15 @@ class Statements:
             return Prepared(self._only(self._filtered(parametrized(rows), query), [literal(1)]))
 
         return self._asked(rows, ("every", query.condition), query.values, make)
+
+    def one(self, keys: Sequence[str], shape: Shape) -> Prepared:
+        """The row with these keys, as `item` has it; then the keys, as they are shown. The values have their names."""
+
+        def make() -> Prepared:
+            row = select(self._model).where(*(self._column(key) == self._parameter(key, key) for key in keys))
+            return Prepared(self._only(row, [self._json(shape), self._version, *(self._shown(key) for key in keys)]))
+
+        return self._kept(_Form(("one", shape), make))
 
     # ------------------------------------------------------------------------------------- for Pydantic to write
 

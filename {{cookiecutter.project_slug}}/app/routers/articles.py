@@ -81,4 +81,4 @@ async def delete_article(article_id: Id, editor: Writer, uow: WorkspaceUow, expe
 
 
 def _workspace_of(caller: Caller | None) -> int | None:
-    return caller.user.active_workspace_id if caller else None
+    return caller.workspace_id if caller else None
