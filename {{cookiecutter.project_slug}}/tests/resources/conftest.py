@@ -5,7 +5,7 @@ import sys
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from weakref import WeakKeyDictionary
 
 import httpx
@@ -49,6 +49,11 @@ def new_base() -> type[DeclarativeBase]:
         metadata = new_metadata()
         type_annotation_map = Declarative.type_annotation_map
         __mapper_args__ = Declarative.__mapper_args__
+        models: ClassVar[list[Any]] = []  # SQLAlchemy holds them weakly, and tests drop what they have made
+
+        def __init_subclass__(cls, **options: Any) -> None:
+            super().__init_subclass__(**options)
+            cls.models.append(cls)
 
     return Made
 
