@@ -14,7 +14,8 @@ from app import sentry, telemetry
 from app.config import Settings
 from app.database import Database, open_database
 from app.errors import Unavailable
-from app.mail.messages import Mail, compose
+from app.mail.mail import Mail
+from app.mail.messages import compose
 from app.mail.transports import Refused, Transport, transport_of
 from app.models.outbox import OutboxMessage
 from app.services.housekeeping import clear_away

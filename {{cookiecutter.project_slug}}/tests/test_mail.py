@@ -19,7 +19,8 @@ from pydantic import SecretStr
 from structlog.testing import capture_logs
 
 from app.config import Settings
-from app.mail.messages import Mail, compose
+from app.mail.mail import Mail
+from app.mail.messages import compose
 from app.mail.transports import FileTransport, NoTransport, SmtpTransport, transport_of
 from tests.letters import Letter, MailServer, mail_server, sending_to
 

@@ -3,8 +3,6 @@ and `templates/<kind>.html`.
 """
 
 import unicodedata
-from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -17,6 +15,7 @@ from email_validator import validate_email
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from app.config import Settings
+from app.mail.mail import Mail
 
 _templates: Final = Environment(
     loader=FileSystemLoader(Path(__file__).with_name("templates")),
@@ -34,17 +33,6 @@ _USES: Final = {
     "reset_password": ("/reset-password", "POST /auth/reset-password"),
     "invitation": ("/accept-invitation", "POST /invitations/accept"),
 }
-
-
-@dataclass(frozen=True)
-class Mail:
-    """A mail to be written. A token comes with the time that it is good for."""
-
-    kind: str
-    to: str
-    context: Mapping[str, Any]
-    token: str | None = None
-    lifetime: timedelta | None = None
 
 
 def compose(mail: Mail, settings: Settings) -> EmailMessage:

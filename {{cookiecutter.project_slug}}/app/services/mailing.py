@@ -5,7 +5,7 @@ from sqlalchemy import select
 from app.auth.opaque import digest, new_token
 from app.config import Settings
 from app.database import UnitOfWork
-from app.mail.messages import Mail
+from app.mail.mail import Mail
 from app.models.one_time_token import Purpose
 from app.models.outbox import OutboxMessage
 from app.models.user import User
