@@ -6,7 +6,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
-import yaml
 from fastapi import FastAPI
 from fastapi.dependencies.models import Dependant
 from fastapi.openapi.models import APIKey, APIKeyIn
@@ -19,9 +18,6 @@ from app.block_yaml import block_yaml
 from app.errors import Error
 from app.problems import ANY_OTHER, Problem, documented
 from app.resources.runtime import Runtime
-
-# libyaml's is ten times as fast, where it is there.
-_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def install(app: FastAPI) -> None:
@@ -61,8 +57,12 @@ def _says(path: Path, content: Any) -> bool:
     text = path.read_text(encoding="utf-8")
     if text == _as_text(path.name, content):
         return True
+    import yaml  # noqa: PLC0415  # takes a while to load, and a server has no use for it
+
+    # libyaml's is ten times as fast, where it is there.
+    loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        return bool(yaml.load(text, _Loader) == content)  # noqa: S506  # a safe one, and JSON is YAML too
+        return bool(yaml.load(text, loader) == content)  # noqa: S506  # a safe one, and JSON is YAML too
     except yaml.YAMLError:
         return False
 
