@@ -89,7 +89,7 @@ class TestLogIn:
     ) -> None:
         limit(login="1/day", register="1/day", refresh="1/day")
         hashed: list[object] = []
-        monkeypatch.setattr(passwords._context, "verify_and_update", lambda *_: (False, None))
+        monkeypatch.setattr(passwords._context(), "verify_and_update", lambda *_: (False, None))
         new = {"email": "ada@example.com", "username": "ada", "password": PASSWORD}
         async with at(ATTACKER, app) as client:
             for statuses in ((401, 201, 401), (429, 429, 429)):
@@ -98,8 +98,8 @@ class TestLogIn:
                 assert (await client.post("/auth/register", json=new)).status_code == statuses[1]
                 refresh = await client.post("/auth/refresh", data={"refresh_token": "x"})
                 assert refresh.status_code == statuses[2]
-                monkeypatch.setattr(passwords._context, "verify_and_update", lambda *_: hashed.append(1))
-                monkeypatch.setattr(passwords._context, "hash", lambda *_: hashed.append(1))
+                monkeypatch.setattr(passwords._context(), "verify_and_update", lambda *_: hashed.append(1))
+                monkeypatch.setattr(passwords._context(), "hash", lambda *_: hashed.append(1))
         assert queries == []
         assert hashed == []
 

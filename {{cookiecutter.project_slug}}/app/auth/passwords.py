@@ -5,19 +5,10 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from passlib.context import CryptContext
-
-# OWASP's password storage cheat sheet: argon2id with 19 MiB, two passes, one lane.
-_context: Final = CryptContext(
-    ["argon2", "bcrypt"],
-    deprecated="auto",
-    argon2__type="ID",
-    argon2__memory_cost=19 * 1024,
-    argon2__time_cost=2,
-    argon2__parallelism=1,
-)
+if TYPE_CHECKING:
+    from passlib.context import CryptContext
 
 _COMMON: Final = frozenset(Path(__file__).with_name("common_passwords.txt").read_text(encoding="ascii").split())
 
@@ -38,8 +29,23 @@ def _hashers() -> ThreadPoolExecutor:
 
 
 @lru_cache
+def _context() -> "CryptContext":
+    from passlib.context import CryptContext  # noqa: PLC0415  # takes a while to load: the first hash can wait for it
+
+    # OWASP's password storage cheat sheet: argon2id with 19 MiB, two passes, one lane.
+    return CryptContext(
+        ["argon2", "bcrypt"],
+        deprecated="auto",
+        argon2__type="ID",
+        argon2__memory_cost=19 * 1024,
+        argon2__time_cost=2,
+        argon2__parallelism=1,
+    )
+
+
+@lru_cache
 def _nobodys_hash() -> str:
-    return str(_context.hash("nobody has this password"))
+    return _hash("nobody has this password")
 
 
 def is_common(password: str) -> bool:
@@ -49,7 +55,7 @@ def is_common(password: str) -> bool:
 
 async def hash_password(password: str) -> str:
     """The hash to store. Takes some 30 ms of a CPU, in a thread."""
-    return str(await asyncio.get_running_loop().run_in_executor(_hashers(), _context.hash, password))
+    return await asyncio.get_running_loop().run_in_executor(_hashers(), _hash, password)
 
 
 async def verify_password(password: str, hashed: str | None) -> tuple[bool, str | None]:
@@ -61,9 +67,13 @@ async def verify_password(password: str, hashed: str | None) -> tuple[bool, str 
     return await asyncio.get_running_loop().run_in_executor(_hashers(), _verify, password, hashed)
 
 
+def _hash(password: str) -> str:
+    return str(_context().hash(password))
+
+
 def _verify(password: str, hashed: str | None) -> tuple[bool, str | None]:
     try:
-        valid, replacement = _context.verify_and_update(password, hashed or _nobodys_hash())
+        valid, replacement = _context().verify_and_update(password, hashed or _nobodys_hash())
     except ValueError:  # bcrypt takes no NUL, and no more than 72 bytes
         return False, None
     return (valid, replacement) if hashed is not None else (False, None)

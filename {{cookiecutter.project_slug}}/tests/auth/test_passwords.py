@@ -45,8 +45,8 @@ async def watch(own_settings: Settings) -> AsyncIterator[Watch]:
 @pytest.fixture
 def cheap(monkeypatch: pytest.MonkeyPatch) -> CryptContext:
     """Hashing that takes no time, so that `HASH` is up to date."""
-    context = passwords._context.copy(argon2__memory_cost=8, argon2__time_cost=1)
-    monkeypatch.setattr(passwords, "_context", context)
+    context = passwords._context().copy(argon2__memory_cost=8, argon2__time_cost=1)
+    monkeypatch.setattr(passwords, "_context", lambda: context)
     return context
 
 
@@ -82,7 +82,7 @@ class Hashing:
 @pytest.fixture
 def hashing(cheap: CryptContext, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hashing]:
     hashing = Hashing(cheap)
-    monkeypatch.setattr(passwords, "_context", hashing)
+    monkeypatch.setattr(passwords, "_context", lambda: hashing)
     yield hashing
     hashing.release()
 
@@ -110,11 +110,11 @@ async def test_robustness_11_64_logins_at_once_leave_the_application_free_for_ot
 async def test_a_login_with_the_old_password_does_not_overtake_a_new_one(
     database: Database, own_people: People, own_client: httpx.AsyncClient, watch: Watch, replaced: bool
 ) -> None:
-    hashed = HASH if replaced else passwords._context.hash(PASSWORD)
+    hashed = HASH if replaced else passwords._context().hash(PASSWORD)
     ada = await own_people.join(username="ada", hashed_password=hashed)
     async with database.unit_of_work() as uow:
         change = update(User).where(User.id == ada.user.id)
-        await uow.session.execute(change.values(hashed_password=passwords._context.hash("something new")))
+        await uow.session.execute(change.values(hashed_password=passwords._context().hash("something new")))
         login = asyncio.create_task(own_client.post("/auth/login", data=LOGIN))
         await until(lambda: watch.waiting(1))
     assert (await login).status_code == 401
@@ -133,5 +133,5 @@ async def test_logins_that_replace_the_same_hash_all_succeed(
     assert [(await login).status_code for login in logins] == [200] * 3
     user = await database.reader().one_or_none(with_id(ada.user.id))
     assert user is not None
-    assert not passwords._context.needs_update(user.hashed_password)
+    assert not passwords._context().needs_update(user.hashed_password)
     assert await database.reader().one_or_none(select(func.count()).select_from(UserSession)) == 4

@@ -114,13 +114,13 @@ class TestRegisterByMail:
         """Not in status, not in body, not in the work that it takes: the same hash, the same statements."""
         await people.join(email="ada@example.com")
         hashed: list[str] = []
-        calculate = passwords._context.hash
+        calculate = passwords._context().hash
 
         def hash_and_tell(password: str) -> str:
             hashed.append(password)
             return str(calculate(password))
 
-        monkeypatch.setattr(passwords._context, "hash", hash_and_tell)
+        monkeypatch.setattr(passwords._context(), "hash", hash_and_tell)
         answers, work = [], []
         for email, name in (("ADA@example.com", "one"), ("nobody@example.com", "two")):
             queries.clear()
@@ -205,10 +205,10 @@ class TestLogIn:
 
         def verify(password: str, hashed: str) -> tuple[bool, str | None]:
             work.append(hashed.rsplit("$", 2)[0])  # algorithm and parameters, without salt and sum
-            valid: tuple[bool, str | None] = CryptContext.verify_and_update(passwords._context, password, hashed)
+            valid: tuple[bool, str | None] = CryptContext.verify_and_update(passwords._context(), password, hashed)
             return valid
 
-        monkeypatch.setattr(passwords._context, "verify_and_update", verify)
+        monkeypatch.setattr(passwords._context(), "verify_and_update", verify)
         answers = []
         for login in ("ada", "nobody"):
             response = await client.post("/auth/login", data={"username": login, "password": "wrong password"})
