@@ -68,11 +68,12 @@ def create_app(settings: Settings, catalog: Catalog | None = None) -> FastAPI:
     app.state.throttling = Throttling(settings, on_refusal=metrics.refuse if metrics else None)
     problems.install(app)
     contract.install(app)
-    for router in discovery.declared("app.routers", "router", APIRouter):
+    routers = list(discovery.declared("app.routers", "router", APIRouter))
+    for router in routers:
         app.include_router(router)
     if metrics:
         metrics.install(app)
-    runtime.install(app, catalog or catalog_of(Declarative))
+    runtime.install(app, catalog or catalog_of(Declarative), routers)
     # The last one added is the first to see a request.
     app.add_middleware(Retries)
     app.add_middleware(Head)

@@ -137,12 +137,13 @@ class _Lazy:
         return self._endpoints.router(self.operations)
 
 
-def install(app: FastAPI, catalog: Catalog) -> Runtime:
-    """Serve what the models of the catalog declare, beside the routes that the application has by now.
+def install(app: FastAPI, catalog: Catalog, by_hand: Iterable[APIRouter]) -> Runtime:
+    """Serve what the models of the catalog declare, beside the routers by hand, which the application has by now.
 
     Raises `ResourceError` for a model that cannot be served, and for an override that overrides nothing.
     """
-    runtime = Runtime(catalog, app.routes)
+    # As the routers have them: what FastAPI makes of them for the application, it makes when the first request comes.
+    runtime = Runtime(catalog, [route for router in by_hand for route in router.routes])
     app.router.routes.append(runtime)
     app.state.runtime = runtime
     return runtime

@@ -69,9 +69,10 @@ def assemble(base: type[DeclarativeBase], settings: Settings, *routers: APIRoute
     app.state.settings = settings
     problems.install(app)
     contract.install(app)
-    for router in (users.router, *routers):
+    by_hand = (users.router, *routers)
+    for router in by_hand:
         app.include_router(router)
-    runtime.install(app, catalog_of(base))
+    runtime.install(app, catalog_of(base), by_hand)
     for middleware in (Head, TrailingSlash, RequestContext):
         app.add_middleware(middleware)
     return app
