@@ -98,7 +98,7 @@ DEFECTS = {
     "a package of development in the application": Defect(
         "boot",
         "No module named 'faker'",
-        edits={"app/main.py": ("from fastapi import ", "import faker\nfrom fastapi import ")},
+        edits={"app/application.py": ("from fastapi import ", "import faker\nfrom fastapi import ")},
     ),
     "a setting that only this machine has": Defect(
         "boot",
@@ -109,7 +109,7 @@ DEFECTS = {
     "a start that takes too long": Defect(
         "start",
         "s to the first answer",
-        edits={"app/main.py": ("\ndef create_app(", "\n__import__('time').sleep(9)\n\n\ndef create_app(")},
+        edits={"app/application.py": ("\ndef create_app(", "\n__import__('time').sleep(9)\n\n\ndef create_app(")},
     ),
     "a column that no migration makes": Defect(
         "drift",

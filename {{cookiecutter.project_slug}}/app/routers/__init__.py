@@ -1,1 +1,1 @@
-"""The endpoints. Each module has a `router`; `app.main` finds it."""
+"""The endpoints. Each module has a `router`; `app.application` finds it."""

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import secrets
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,6 @@ import pytest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from app.config import ROOT
 from tests.databases import clone
 from tests.letters import MailServer
 from tests.listeners import Listener, listening
@@ -137,12 +135,3 @@ async def test_a_collector_that_is_not_there_is_no_trouble(dsn: str, tmp_path: P
         async with asyncio.timeout(15):
             server.process.terminate()
             await asyncio.to_thread(server.process.wait, PATIENCE)
-
-
-async def test_without_an_address_nothing_is_loaded() -> None:
-    program = "import sys, app.main; print([name for name in sys.modules if name.startswith('opentelemetry.sdk')])"
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", program), cwd=ROOT, stdout=asyncio.subprocess.PIPE
-    )
-    output, _ = await process.communicate()
-    assert output.strip() == b"[]"
