@@ -60,6 +60,10 @@ def create_workspaces() -> None:
         sa.UniqueConstraint("workspace_id", "user_id"),
     )
     op.create_index("ix_memberships_user_id", "memberships", ["user_id"])
+    op.create_index(
+        "ix_memberships_owners", "memberships", ["workspace_id"], postgresql_where=sa.text("role = 'owner'")
+    )
+    create_index_by_age("memberships", "workspace_id")
     op.create_table(
         "invitations",
         key(),
@@ -82,6 +86,8 @@ def create_workspaces() -> None:
     )
     op.create_index("uq_invitations_email", "invitations", ["workspace_id", sa.text("lower(email)")], unique=True)
     op.create_index("ix_invitations_workspace_id_invited_by_id", "invitations", ["workspace_id", "invited_by_id"])
+    op.create_index("ix_invitations_expires_at", "invitations", ["expires_at"])
+    create_index_by_age("invitations", "workspace_id")
 
 
 def create_sessions() -> None:
@@ -97,6 +103,7 @@ def create_sessions() -> None:
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], ondelete="CASCADE"),
     )
     op.create_index("ix_sessions_user_id", "sessions", ["user_id"])
+    op.create_index("ix_sessions_expires_at", "sessions", ["expires_at"])
     op.create_table(
         "refresh_tokens",
         key(),
@@ -122,6 +129,7 @@ def create_sessions() -> None:
         sa.UniqueConstraint("user_id", "purpose"),
         sa.UniqueConstraint("token_hash"),
     )
+    op.create_index("ix_one_time_tokens_expires_at", "one_time_tokens", ["expires_at"])
 
 
 def create_mail() -> None:
@@ -144,7 +152,7 @@ def create_mail() -> None:
     op.create_index("ix_outbox_user_id", "outbox", ["user_id"])
     op.create_index("ix_outbox_invitation_id", "outbox", ["invitation_id"])
     # What the worker asks for once a second: due, and not given up.
-    op.create_index("ix_outbox_due", "outbox", ["next_attempt_at"], postgresql_where=sa.text("failed_at IS NULL"))
+    op.create_index("ix_outbox_due", "outbox", ["next_attempt_at", "id"], postgresql_where=sa.text("failed_at IS NULL"))
 
 
 def create_records() -> None:
@@ -213,8 +221,16 @@ def give_everybody_a_workspace() -> None:
     # Who sees drafts too lists other rows than the front page's index has.
     op.drop_index("ix_articles_front_page", "articles")
     op.create_index("ix_articles_newest", "articles", [sa.text("created_at DESC"), sa.text("id DESC")])
+    create_index_by_age("articles", "workspace_id")
+    create_index_by_age("users")
     # What children of an article will refer to: it keeps them in the article's workspace.
     op.create_unique_constraint("uq_articles_workspace_id_id", "articles", ["workspace_id", "id"])
+
+
+def create_index_by_age(table: str, *of: str) -> None:
+    """For lists, newest first or oldest first."""
+    columns = [*of, "created_at", "id"]
+    op.create_index(f"ix_{table}_{'_'.join(columns)}", table, columns)
 
 
 def key() -> sa.Column[int]:
@@ -230,6 +246,7 @@ def timestamps() -> list[sa.Column[object]]:
 
 
 def downgrade() -> None:
+    op.drop_index("ix_users_created_at_id", "users")
     op.drop_index("ix_articles_newest", "articles")
     op.create_index(
         "ix_articles_front_page",

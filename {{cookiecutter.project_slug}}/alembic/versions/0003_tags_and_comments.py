@@ -76,7 +76,12 @@ def upgrade() -> None:
         ),
         sa.UniqueConstraint("workspace_id", "id", name="uq_comments_workspace_id_id"),
     )
-    op.create_index("ix_comments_article_id", "comments", ["workspace_id", "article_id"])
+    # The comments of an article, newest first.
+    op.create_index(
+        "ix_comments_workspace_id_article_id_created_at_id",
+        "comments",
+        ["workspace_id", "article_id", "created_at", "id"],
+    )
     op.create_index("ix_comments_author_id", "comments", ["author_id"])
 
 

@@ -32,4 +32,6 @@ class Article(WorkspaceScoped, Timestamped, Base):
         UniqueConstraint("workspace_id", "id"),
         # Newest first, in the order in which they are listed: for everybody, with drafts and without.
         Index("ix_articles_newest", text("created_at DESC"), text("id DESC")),
+        # And those of one workspace: among everybody's they may be far down.
+        Index(None, "workspace_id", "created_at", "id"),
     )

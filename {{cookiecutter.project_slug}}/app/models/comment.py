@@ -29,5 +29,5 @@ class Comment(WorkspaceScoped, Timestamped, Base):
         ForeignKeyConstraint(
             ["workspace_id", "article_id"], ["articles.workspace_id", "articles.id"], ondelete="CASCADE"
         ),
-        Index("ix_comments_article_id", "workspace_id", "article_id"),
+        Index(None, "workspace_id", "article_id", "created_at", "id"),
     )

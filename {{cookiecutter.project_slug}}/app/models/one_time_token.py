@@ -25,6 +25,6 @@ class OneTimeToken(Base):
     email: Mapped[str] = mapped_column(String(255))
     token_hash: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
-    expires_at: Mapped[datetime]
+    expires_at: Mapped[datetime] = mapped_column(index=True)
 
     __table_args__ = (UniqueConstraint("user_id", "purpose"),)

@@ -27,4 +27,4 @@ class OutboxMessage(Base):
     failed_at: Mapped[datetime | None]
     last_error: Mapped[str | None] = mapped_column(Text)
 
-    __table_args__ = (Index("ix_outbox_due", next_attempt_at, postgresql_where=text("failed_at IS NULL")),)
+    __table_args__ = (Index("ix_outbox_due", next_attempt_at, "id", postgresql_where=text("failed_at IS NULL")),)

@@ -16,7 +16,7 @@ class UserSession(Base):
     user_agent: Mapped[str] = mapped_column(String(400))
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     last_used_at: Mapped[datetime] = mapped_column(server_default=func.now())
-    expires_at: Mapped[datetime]
+    expires_at: Mapped[datetime] = mapped_column(index=True)
 
 
 class RefreshToken(Base):

@@ -34,6 +34,7 @@ class User(Timestamped, Base):
     __table_args__ = (
         Index("uq_users_email", func.lower(email), unique=True),
         Index("uq_users_username", func.lower(username), unique=True),
+        Index(None, "created_at", "id"),
         # The active workspace is one that the user is a member of: a membership that ends takes this along.
         ForeignKeyConstraint(
             ["active_workspace_id", "id"],

@@ -9,6 +9,7 @@ from sqlalchemy import (
     String,
     UniqueConstraint,
     func,
+    text,
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -33,7 +34,11 @@ class Membership(Timestamped, Base):
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
     role: Mapped[Role] = mapped_column(text_enum(Role, "role"))
 
-    __table_args__ = (UniqueConstraint("workspace_id", "user_id"),)
+    __table_args__ = (
+        UniqueConstraint("workspace_id", "user_id"),
+        Index(None, "workspace_id", "created_at", "id"),
+        Index("ix_memberships_owners", "workspace_id", postgresql_where=text("role = 'owner'")),
+    )
 
 
 class Invitation(Timestamped, Base):
@@ -47,7 +52,7 @@ class Invitation(Timestamped, Base):
     invited_by_id: Mapped[int] = mapped_column(BigInteger)
     # Made when the mail is sent: until then there is nothing to accept.
     token_hash: Mapped[bytes | None] = mapped_column(LargeBinary, unique=True)
-    expires_at: Mapped[datetime]
+    expires_at: Mapped[datetime] = mapped_column(index=True)
 
     __table_args__ = (
         Index("uq_invitations_email", workspace_id, func.lower(email), unique=True),
@@ -58,4 +63,5 @@ class Invitation(Timestamped, Base):
             ondelete="CASCADE",
         ),
         Index(None, workspace_id, invited_by_id),
+        Index(None, "workspace_id", "created_at", "id"),
     )
