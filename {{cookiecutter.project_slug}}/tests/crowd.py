@@ -87,7 +87,8 @@ async def _fill(connection: asyncpg.Connection, table: Table) -> None:
 
 
 async def keys_at(connection: asyncpg.Connection, model: Mapper[Any], row: int) -> dict[str, Any]:
-    """The key of the row of this number, by the names of the model."""
+    """The key of the row of this number, by the names of the model; of a small table, that of one that it has."""
+    row = row % room(cast("Table", model.local_table)) or row
     columns = cast("list[Column[Any]]", list(model.primary_key))
     found = await connection.fetchrow("SELECT " + ", ".join(_value(column, str(row)) for column in columns))
     names = (model.get_property_by_column(column).key for column in columns)

@@ -166,6 +166,7 @@ def _many(entity: Entity, ref: Reference) -> str:
 
 def _table_args(entity: Entity) -> Iterator[str]:
     yield 'UniqueConstraint("workspace_id", "id")'
+    yield f'Index("ix_{entity.table}_newest", "workspace_id", "created_at", "id")'
     unique = [field.name for field in entity.columns if field.unique]
     for name in (*unique, *(ref.column for ref in entity.refs if ref.field.unique)):
         yield f'UniqueConstraint("workspace_id", "{name}")'

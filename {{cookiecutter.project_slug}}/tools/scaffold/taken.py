@@ -45,7 +45,7 @@ def _operations(entity: Entity) -> set[str]:
 
 def _refuse_too_long(entity: Entity) -> None:
     tables = [entity.table, *(f"{entity.association(ref)}_{ref.target.table}" for ref in entity.many)]
-    indexes = [f"ix_{entity.table}_{ref.column}" for ref in entity.refs]
+    indexes = [f"ix_{entity.table}_newest", *(f"ix_{entity.table}_{ref.column}" for ref in entity.refs)]
     for name in (*tables, *indexes, *(field.name for field in entity.columns)):
         if len(name) > names.LONGEST - len("ix__id"):
             raise Refused(f"{entity.name} would make {name}, which is too long for PostgreSQL: choose shorter names")
