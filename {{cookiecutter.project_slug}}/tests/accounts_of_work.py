@@ -16,6 +16,11 @@ SELECT relname, indexrelname, idx_tup_read, idx_blks_read + idx_blks_hit
 FROM pg_stat_user_indexes JOIN pg_statio_user_indexes USING (indexrelid, relname, indexrelname)
 """
 _OTHERS = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+# What does it, more often than not.
+WAY_OUT = (
+    "the model lacks an index that begins with the columns it is searched by and goes on with those it is sorted by, "
+    'such as Index(None, "workspace_id", "created_at", "id") in its __table_args__, and a migration (make migration)'
+)
 
 
 @dataclass
@@ -28,9 +33,9 @@ class Work:
     def beyond(self, most: int) -> list[str]:
         """What was read more of than this."""
         return [
-            f"reads {count} rows of {table}, one after the other"
+            f"reads {count} rows of {table} one after the other: {WAY_OUT}"
             if source == table
-            else f"reads {count} entries of {source} on {table}"
+            else f"reads {count} entries of {source}: {WAY_OUT}"
             for (table, source), count in self.read.items()
             if count > most
         ]

@@ -32,10 +32,6 @@ from tests.people import PASSWORD
 
 # What is wrong with what, if anything is.
 Findings = AsyncIterator[tuple[str, list[str]]]
-WAY_OUT = (
-    "The model lacks an index that begins with the columns it is asked for by and goes on with those it is sorted by: "
-    '`Index(None, "workspace_id", "created_at", "id")` in its __table_args__, and a migration (make migration)'
-)
 # They do something with every row of the workspace, and may.
 OF_ALL = {"DELETE /workspaces/{workspace_id}"}
 SMALL = {table.name for table in Declarative.metadata.sorted_tables if room(table) < ROWS}
@@ -172,6 +168,14 @@ def references(path: str, operation: dict[str, Any]) -> list[str]:
     return [one.name for one in listed(path).fields if one.filterable and columns[one.name].foreign_keys]
 
 
+def filters_by_hand(path: str, operation: dict[str, Any]) -> list[str]:
+    """The parameters of the same kind that a schema has for its list."""
+    if f"GET {path}" in DECLARED:
+        return []
+    queries = [one["name"] for one in operation.get("parameters", ()) if one["in"] == "query"]
+    return [name for name in queries if name.endswith("_id")]
+
+
 def is_paged(path: str, operation: dict[str, Any]) -> bool:
     """Whether it is a list that goes on by cursor, and may be long."""
     by_cursor = "cursor" in {parameter["name"] for parameter in operation.get("parameters", ())}
@@ -208,7 +212,7 @@ async def test_with_very_many_rows_everything_does_as_much_as_with_few(crowd: Cr
     for part in (pages, reads, writes, behind_the_scenes):
         async for what, problems in part(crowd):
             with subtests.test(what):
-                assert problems == [], WAY_OUT
+                assert not problems, ", ".join(problems)
 
 
 async def pages(crowd: Crowd) -> Findings:
@@ -241,6 +245,8 @@ async def reads(crowd: Crowd) -> Findings:
         for name in references(path, operation):
             if value := await crowd.few(1, path, name):
                 yield f"GET {path}?{name}=", (await crowd.reads(1, path, {name: value})).beyond(MOST)
+        for name in filters_by_hand(path, operation):
+            yield f"GET {path}?{name}=", (await crowd.reads(1, path, {name: 1})).beyond(MOST)
 
 
 async def writes(crowd: Crowd) -> Findings:

@@ -168,8 +168,9 @@ def create_records() -> None:
         sa.Column("request_id", sa.String(64)),
         sa.Column("details", postgresql.JSONB(), server_default=sa.text("'{}'"), nullable=False),
     )
-    for column in ("created_at", "action", "actor_id", "workspace_id"):
-        op.create_index(f"ix_audit_events_{column}", "audit_events", [column])
+    create_index_by_age("audit_events")
+    for column in ("action", "actor_id", "workspace_id"):
+        create_index_by_age("audit_events", column)
     op.execute(REFUSE_CHANGES)
     op.execute(
         "CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON audit_events"
