@@ -32,12 +32,6 @@ async def get_app_settings(request: Request) -> Settings:
     return settings
 
 
-async def get_database(request: Request) -> Database:
-    """The database that the lifespan has opened."""
-    database: Database = request.app.state.database
-    return database
-
-
 async def get_shutdown(request: Request) -> Shutdown:
     """Whether the end of this process was announced."""
     shutdown: Shutdown = request.app.state.shutdown
@@ -51,13 +45,13 @@ async def get_throttle(request: Request) -> Throttle:
 
 
 AppSettings = Annotated[Settings, Depends(get_app_settings)]
-AppDatabase = Annotated[Database, Depends(get_database)]
 AppShutdown = Annotated[Shutdown, Depends(get_shutdown)]
 ClientThrottle = Annotated[Throttle, Depends(get_throttle)]
 
 
-async def get_unit_of_work(database: AppDatabase) -> AsyncIterator[UnitOfWork]:
+async def get_unit_of_work(request: Request) -> AsyncIterator[UnitOfWork]:
     """One transaction for the request."""
+    database: Database = request.app.state.database
     async with database.unit_of_work() as uow:
         yield uow
 

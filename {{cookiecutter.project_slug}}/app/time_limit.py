@@ -23,24 +23,25 @@ class TimeLimit:
     def __init__(self, app: ASGIApp, seconds: float) -> None:
         self._app = app
         self._seconds = seconds
+        self._deadlines = Deadlines(seconds)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        limit = asyncio.timeout(self._seconds)
+        limit = asyncio.timeout(None)
         has_begun = False
 
         async def send_in_time(message: Message) -> None:
             nonlocal has_begun
             if not has_begun:
                 has_begun = True
-                if not limit.expired():
-                    limit.reschedule(None)
+                self._deadlines.forget(limit)
             await send(message)
 
         try:
             async with limit:
+                self._deadlines.watch(limit)
                 await self._app(scope, receive, send_in_time)
         except TimeoutError:
             if has_begun or not limit.expired():
@@ -51,3 +52,36 @@ class TimeLimit:
                 Request(scope), HTTPStatus.SERVICE_UNAVAILABLE, detail, headers={"Retry-After": "1"}
             )
             await response(scope, receive, send)
+        finally:
+            self._deadlines.forget(limit)
+
+
+class Deadlines:
+    """Ends what has taken its seconds. All have the same, so the first that came is the first that is due, and one
+    timer is enough: one for each request would cost it more than all else that is done here.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._due: dict[asyncio.Timeout, float] = {}
+        self._loop: asyncio.AbstractEventLoop | None = None  # that has the timer
+
+    def watch(self, limit: asyncio.Timeout) -> None:
+        loop = asyncio.get_running_loop()
+        self._due[limit] = loop.time() + self._seconds
+        if self._loop is not loop:
+            self._loop = loop
+            loop.call_later(self._seconds, self._end_due, loop)
+
+    def forget(self, limit: asyncio.Timeout) -> None:
+        self._due.pop(limit, None)
+
+    def _end_due(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = None
+        for limit, when in list(self._due.items()):
+            if when > loop.time():
+                self._loop = loop
+                loop.call_at(when, self._end_due, loop)
+                break
+            self.forget(limit)
+            limit.reschedule(loop.time())

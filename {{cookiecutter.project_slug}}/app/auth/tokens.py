@@ -7,8 +7,6 @@ from functools import lru_cache
 from typing import Any, Final
 from uuid import uuid4
 
-from jose import JOSEError, jwt
-
 from app.config import Settings
 from app.errors import Unauthenticated
 
@@ -29,6 +27,8 @@ class AccessToken:
 
 def create_access_token(user_id: int, session_id: int, settings: Settings) -> str:
     """A token that says "this is user `user_id` in session `session_id`" until it expires, as the settings decide."""
+    from jose import jwt  # noqa: PLC0415  # it takes a while to import, and a start need not wait for it
+
     now = datetime.now(UTC)
     claims = {
         "iss": settings.app_name,
@@ -57,6 +57,8 @@ def read_access_token(token: str, settings: Settings) -> AccessToken:
 @lru_cache(maxsize=_MOST_KEPT)
 def _verified(token: str, key: str, algorithm: str, name: str) -> tuple[AccessToken, int]:
     """What a token says and when it expires. One that was verified once is so until then, so it is remembered."""
+    from jose import JOSEError, jwt  # noqa: PLC0415  # as above
+
     try:
         claims: dict[str, Any] = jwt.decode(
             token, key, algorithms=[algorithm], audience=name, issuer=name, options=_REQUIRED

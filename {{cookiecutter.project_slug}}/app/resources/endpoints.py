@@ -1,11 +1,12 @@
 """The endpoints of an entity, as FastAPI serves them."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from functools import cached_property
+from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response, status
 from fastapi.exceptions import RequestValidationError
-from sqlalchemy import Select, exists, inspect, literal, select
+from sqlalchemy import Select, bindparam, exists, inspect, literal, select
 from sqlalchemy.orm import aliased
 
 from app.dependencies import Expected
@@ -49,19 +50,20 @@ class Endpoints:
     # -------------------------------------------------------------------------------------------------- endpoints
 
     def _list(self, operation: Operation) -> Any:
+        rows, parent = self._visible, None
+        if self._entity.parent:
+            rows, parent = self._beneath_parent(rows), self._parent_row
+
         async def list_rows(request: Request, on: reading(operation.access)) -> Response:  # type: ignore[valid-type]
-            rows = self._visible(on)
-            if not self._entity.parent:
-                return await self._rows.page(request, on.reader, rows)
-            return await self._rows.page(
-                request, on.reader, self._beneath(request, rows), of=self._named_parent(request)
-            )
+            values = self._values(request, on, self._parent[1].keys if parent is not None else ())
+            return await self._rows.page(request, on.reader, rows, of=parent, **values)
 
         return list_rows
 
     def _read(self, operation: Operation) -> Any:
         async def read_row(request: Request, on: reading(operation.access)) -> Response:  # type: ignore[valid-type]
-            return await self._rows.item(request, on.reader, self._named(request, on))
+            values = self._values(request, on, self._entity.keys)
+            return await self._rows.item(request, on.reader, self._row, **values)
 
         return read_row
 
@@ -109,18 +111,21 @@ class Endpoints:
 
     def _list_related(self, operation: Operation) -> Any:
         others: Collection[Any] = Collection(self._target(operation))
+        rows = self._related(operation)
 
         async def list_related(request: Request, on: reading(operation.access)) -> Response:  # type: ignore[valid-type]
-            rows = self._related(request, on, operation)
-            return await others.page(request, on.reader, rows, of=self._named(request, on))
+            values = self._values(request, on, self._entity.keys)
+            return await others.page(request, on.reader, rows, of=self._row, **values)
 
         return list_related
 
     def _read_related(self, operation: Operation) -> Any:
         others: Collection[Any] = Collection(self._target(operation))
+        rows = self._related(operation)
 
         async def read_related(request: Request, on: reading(operation.access)) -> Response:  # type: ignore[valid-type]
-            return await others.item(request, on.reader, self._related(request, on, operation))
+            values = self._values(request, on, self._entity.keys)
+            return await others.item(request, on.reader, rows, **values)
 
         return read_related
 
@@ -143,26 +148,42 @@ class Endpoints:
 
     # ------------------------------------------------------------------------------------------------------ rows
 
-    def _visible(self, by: Reading | Writing) -> Select[Any]:
+    # Each is built once. What differs from request to request are `_values`.
+
+    @cached_property
+    def _visible(self) -> Select[Any]:
         """The rows that the caller may see. Those of a workspace are found by the session's being bound to it."""
-        return select(self._model).where(*self._of_caller(by, self._model))
+        return select(self._model).where(*self._of_caller(self._model))
 
-    def _of_caller(self, by: Reading | Writing, rows: Any) -> list[Any]:
-        if self._entity.owner is None or self._entity.scoped:
-            return []
-        return [getattr(rows, self._entity.owner) == (by.actor.user.id if by.actor.user else None)]
-
-    def _named(self, request: Request, by: Reading | Writing) -> Select[Any]:
+    @cached_property
+    def _row(self) -> Select[Any]:
         """The row that the path names."""
-        return self._visible(by).where(*_conditions(self._model, self._entity.keys, request))
+        return self._visible.where(*_conditions(self._model, self._entity.keys))
 
-    def _related(self, request: Request, by: Reading | Writing, operation: Operation) -> Select[Any]:
+    def _named(self, request: Request, by: Writing) -> Select[Any]:
+        """The same, for a session to execute."""
+        return self._row.params(self._values(request, by, self._entity.keys))
+
+    def _related(self, operation: Operation) -> Select[Any]:
         """What the relation of the row in the path leads to, if the caller may see that row."""
         row, target = aliased(self._model), self._target(operation)
         relation = inspect(self._model).relationships[_name(operation)]
         link = joined(inspect(row).selectable, relation, inspect(target).selectable)
-        conditions = [*_conditions(row, self._entity.keys, request), *self._of_caller(by, row), *link]
+        conditions = [*_conditions(row, self._entity.keys), *self._of_caller(row), *link]
         return select(target).where(exists(select(literal(1)).select_from(row).where(*conditions)))
+
+    def _of_caller(self, rows: Any) -> list[Any]:
+        return [getattr(rows, self._entity.owner or "") == bindparam(_CALLER)] if self._is_his_own else []
+
+    @cached_property
+    def _is_his_own(self) -> bool:
+        return self._entity.owner is not None and not self._entity.scoped
+
+    def _values(self, request: Request, by: Reading | Writing, keys: Sequence[Key]) -> dict[str, Any]:
+        values = _key_values(request, keys)
+        if self._is_his_own:
+            values[_CALLER] = by.actor.user.id if by.actor.user else None
+        return values
 
     def _target(self, operation: Operation) -> type[Any]:
         return self._catalog.model_of(_entity(operation))
@@ -171,7 +192,7 @@ class Endpoints:
         row = await self._service_for(by).editable(self._named(request, by), key_share=True)
         model, keys = self._target(operation), target_keys(self._entity, _entity(operation))
         others = Repository(model, by.uow.session)
-        named = select(model).where(*_conditions(model, keys, request))
+        named = select(model).where(*_conditions(model, keys)).params(_key_values(request, keys))
         other = await others.one_or_none(_referred_to(named, _entity(operation)))
         if other is None:
             raise NotFound(_entity(operation).title)
@@ -191,17 +212,18 @@ class Endpoints:
         entity = self._catalog.target(self._entity, self._entity.parent or "")
         return self._catalog.model_of(entity), entity
 
-    def _named_parent(self, request: Request) -> Select[Any]:
+    @cached_property
+    def _parent_row(self) -> Select[Any]:
         model, entity = self._parent
-        return select(model).where(*_conditions(model, entity.keys, request))
+        return select(model).where(*_conditions(model, entity.keys))
 
-    def _beneath(self, request: Request, rows: Select[Any]) -> Select[Any]:
+    def _beneath_parent(self, rows: Select[Any]) -> Select[Any]:
         model, entity = self._parent
         parent = aliased(model)
         relation = inspect(self._model).relationships[self._entity.parent or ""]
         link = joined(inspect(self._model).selectable, relation, inspect(parent).selectable)
         return rows.where(
-            exists(select(literal(1)).select_from(parent).where(*_conditions(parent, entity.keys, request), *link))
+            exists(select(literal(1)).select_from(parent).where(*_conditions(parent, entity.keys), *link))
         )
 
     async def _given_by_parent(self, request: Request, by: Writing) -> dict[str, Any]:
@@ -209,7 +231,8 @@ class Endpoints:
         if not self._entity.parent:
             return {}
         model, entity = self._parent
-        parent = await Repository(model, by.uow.session).one_or_none(_referred_to(self._named_parent(request), entity))
+        named = self._parent_row.params(_key_values(request, entity.keys))
+        parent = await Repository(model, by.uow.session).one_or_none(_referred_to(named, entity))
         if parent is None:
             raise NotFound(entity.title)
         mapper, of_parent = inspect(self._model), inspect(model)
@@ -219,19 +242,32 @@ class Endpoints:
         }
 
 
-def _conditions(model: Any, keys: Sequence[Key], request: Request) -> list[Any]:
-    """The row that the path names. Raises FastAPI's error for a key that is none."""
+# What the statements call the user who asks.
+_CALLER: Final = "caller_id"
+
+
+def _parameter(key: Key) -> str:
+    return f"key_{key.parameter}"
+
+
+def _conditions(model: Any, keys: Sequence[Key]) -> list[Any]:
+    """The row that the path names."""
+    return [getattr(model, key.field) == bindparam(_parameter(key)) for key in keys]
+
+
+def _key_values(request: Request, keys: Sequence[Key]) -> dict[str, Any]:
+    """The keys in the path. Raises FastAPI's error for one that is none."""
+    values: dict[str, Any] = {}
     problems: list[Any] = []
-    conditions = []
     for key in keys:
         text = request.path_params[key.parameter]
         try:
-            conditions.append(getattr(model, key.field) == value_of(key.type, text))
+            values[_parameter(key)] = value_of(key.type, text)
         except ValueError as error:
             problems.append({"type": "value_error", "loc": ("path", key.parameter), "msg": told(error), "input": text})
     if problems:
         raise RequestValidationError(problems)
-    return conditions
+    return values
 
 
 def _referred_to(wanted: Select[Any], entity: Entity) -> Select[Any]:
