@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, asynccontextmanager, nullcontext
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from fastapi import APIRouter, FastAPI
 from fastapi.middleware.cors import CORSMiddleware
@@ -25,10 +25,6 @@ from app.time_limit import TimeLimit
 
 if TYPE_CHECKING:
     from app.metrics import Metrics
-
-# Without the texts of exceptions, which may hold what nobody should see and are in the logs; spans of dependencies,
-# endpoint and serialization each would tell less than they cost.
-_TELEMETRY: Final[TelemetryConfig] = {"auto_configure": False, "logs": False, "operation_spans": False}
 
 
 def create_app(settings: Settings, catalog: Catalog | None = None) -> FastAPI:
@@ -60,7 +56,7 @@ def create_app(settings: Settings, catalog: Catalog | None = None) -> FastAPI:
         redirect_slashes=False,
         generate_unique_id_function=contract.operation_id,
         responses=problems.ANY_OTHER,
-        telemetry=_TELEMETRY,
+        telemetry=_telemetry(settings),
     )
     app.state.settings = settings
     app.state.shutdown = shutdown
@@ -89,6 +85,22 @@ def create_app(settings: Settings, catalog: Catalog | None = None) -> FastAPI:
     # Outermost: what a trusted proxy says of the client is true for everything inside.
     app.add_middleware(ProxyHeaders, trusted=settings.trusted_proxies)
     return app
+
+
+def _telemetry(settings: Settings) -> TelemetryConfig:
+    """What FastAPI is to trace and measure: nothing, if nobody is told.
+
+    Without the texts of exceptions, which may hold what nobody should see and are in the logs; spans of dependencies,
+    endpoint and serialization each would tell less than they cost.
+    """
+    wanted = bool(settings.otel_exporter_otlp_endpoint)
+    return {
+        "auto_configure": False,
+        "tracing": wanted,
+        "metrics": wanted,
+        "logs": False,
+        "operation_spans": False,
+    }
 
 
 def _allow_origins(app: FastAPI, origins: list[str]) -> None:

@@ -1,8 +1,10 @@
 """Structured logs: for people in development, JSON lines elsewhere. Libraries' records take the same way out."""
 
+import json
 import logging
 import re
 import sys
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Final
 
@@ -15,6 +17,18 @@ from app.config import Settings
 _SECRET = re.compile(r"password|secret|token|authorization|cookie|dsn|database_url", re.IGNORECASE)
 
 
+def describe(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+    """Say how grave it is, who says so, and when."""
+    record = event.get("_record")  # of a library
+    event["level"] = _LEVELS.get(method, method)
+    event["logger"] = record.name if record else logger.name
+    event["timestamp"] = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+    return event
+
+
+_LEVELS: Final = {"exception": "error", "warn": "warning"}
+
+
 def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """Hide the values of whatever is named like a secret."""
     return {key: "[hidden]" if _is_secret(key) else value for key, value in event.items()}
@@ -23,6 +37,13 @@ def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
 @lru_cache(maxsize=1_000)  # the same names again and again
 def _is_secret(name: str) -> bool:
     return _SECRET.search(name) is not None
+
+
+_encoder: Final = json.JSONEncoder(default=repr)  # made once: json.dumps would make one for each line
+
+
+def _as_json(_logger: WrappedLogger, _method: str, event: EventDict) -> str:
+    return _encoder.encode(event)
 
 
 class _Lines:
@@ -45,13 +66,7 @@ _processors: Final[list[Processor]] = []
 
 def configure(settings: Settings) -> None:
     """Send every log record of this process to stdout, in the form that the environment asks for."""
-    shared: list[Processor] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.stdlib.add_log_level,
-        structlog.stdlib.add_logger_name,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        redact,
-    ]
+    shared: list[Processor] = [structlog.contextvars.merge_contextvars, describe, redact]
     if settings.otel_exporter_otlp_endpoint:
         shared.append(telemetry.name_trace)
     sentry.start(settings)
@@ -59,7 +74,7 @@ def configure(settings: Settings) -> None:
     renderer: list[Processor] = (
         [structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty(), exception_formatter=structlog.dev.plain_traceback)]
         if settings.environment == "development"
-        else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+        else [structlog.processors.format_exc_info, _as_json]
     )
     level = logging.DEBUG if settings.debug else logging.INFO
     _processors[:] = [*shared, *renderer]

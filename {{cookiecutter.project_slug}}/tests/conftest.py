@@ -4,7 +4,7 @@ import asyncio
 import logging
 import os
 import secrets
-from collections.abc import AsyncIterator, Generator, Iterator, Sequence
+from collections.abc import AsyncIterator, Generator, Sequence
 from contextlib import ExitStack
 from typing import Any, cast
 
@@ -135,10 +135,8 @@ class OneConnection(ReadPool):
     def __init__(self, connection: AsyncConnection) -> None:
         super().__init__(self._connect_no_more, size=1, timeout=1)
         self._connection = connection
-        self.sent: list[str] = []
 
     async def fetch(self, sql: str, arguments: Sequence[Any]) -> list[Any]:
-        self.sent.append(sql)
         if not self._idle:
             raw = await self._connection.get_raw_connection()
             self._idle.append(cast("Connection", raw.driver_connection))
@@ -149,15 +147,10 @@ class OneConnection(ReadPool):
 
 
 @pytest.fixture
-def one_connection(connection: AsyncConnection) -> OneConnection:
-    return OneConnection(connection)
-
-
-@pytest.fixture
-def database(connection: AsyncConnection, one_connection: OneConnection) -> Database:
+def database(connection: AsyncConnection) -> Database:
     """The database as the application uses it, except that its commits are savepoints."""
     both = sessions(connection, join_transaction_mode="create_savepoint")
-    return Database(writes=both, reads=ReadSource(both, one_connection))
+    return Database(writes=both, reads=ReadSource(both, OneConnection(connection)))
 
 
 @pytest.fixture(scope="session")
@@ -238,17 +231,23 @@ def own_letters(own_app: FastAPI, own_settings: Settings, mailbox: MailServer) -
 
 
 @pytest.fixture
-def queries(connection: AsyncConnection, one_connection: OneConnection) -> Iterator[list[str]]:
-    """The statements that the test sends to the database, savepoints aside."""
-    statements = one_connection.sent
+async def queries(connection: AsyncConnection) -> AsyncIterator[list[str]]:
+    """The statements that the test sends to the database, by SQLAlchemy and by the driver itself, savepoints aside."""
+    statements: list[str] = []
 
     def record(*args: object) -> None:
         statement = str(args[2])
         if "SAVEPOINT" not in statement:
             statements.append(statement)
 
+    def record_direct(sent: Any) -> None:
+        statements.append(sent.query)
+
     event.listen(connection.sync_connection, "before_cursor_execute", record)
+    driver = cast("Connection", (await connection.get_raw_connection()).driver_connection)
+    driver.add_query_logger(record_direct)
     yield statements
+    driver.remove_query_logger(record_direct)
     event.remove(connection.sync_connection, "before_cursor_execute", record)
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import select, text, update
 
 from app.config import Settings
 from app.database import Database, UnitOfWork, open_database
-from app.dependencies import AppDatabase, Uow
+from app.dependencies import Uow
 from app.errors import Contended
 from app.main import create_app
 from app.models.article import Article
@@ -86,7 +86,8 @@ async def contending(
         await uow.session.execute(text(CONTENDED))
 
     @app.post("/contended-after-commit")
-    async def commit_and_fail(database: AppDatabase) -> None:
+    async def commit_and_fail(request: Request) -> None:
+        database: Database = request.app.state.database
         meeting.tries[0] += 1
         async with database.unit_of_work() as uow:
             await uow.session.execute(text("SELECT 1"))

@@ -40,6 +40,8 @@ class Caller:
         """`row` is one of `users.IN_SESSION`."""
         self._row = row
         self.session_id = session_id
+        self.user_id: int = row["id"]
+        self.is_superuser: bool = row["is_superuser"]
         self.workspace_id: int | None = row["active_workspace_id"]
         self.role = Role(row["role"]) if row["role"] else None
 
@@ -47,6 +49,13 @@ class Caller:
     def user(self) -> User:
         """Made when it is asked for: who only reads is shown rows by the keys alone."""
         return users.loaded(self._row)
+
+    def workspace_as(self, required: Role) -> int:
+        """The active workspace. Raises `Forbidden` for somebody who is in none, or not in this role."""
+        if self.role is None or self.workspace_id is None:
+            raise Forbidden("You are in no workspace: choose one with POST /workspaces/{id}/activate")
+        demand(self.role, required)
+        return self.workspace_id
 
 
 class CallerOfToken(SecurityBase):
@@ -135,10 +144,9 @@ class RoleInActiveWorkspace(RequiredRole):
     where = "the active workspace"
 
     async def __call__(self, caller: CurrentCaller) -> Member:
-        if caller.role is None or caller.workspace_id is None:
-            raise Forbidden("You are in no workspace: choose one with POST /workspaces/{id}/activate")
-        self.check(caller.role)
-        return Member(caller.user, caller.workspace_id, caller.role)
+        workspace_id = caller.workspace_as(self.role)
+        assert caller.role is not None  # for mypy: he would have been refused  # noqa: S101
+        return Member(caller.user, workspace_id, caller.role)
 
 
 class RoleInNamedWorkspace(RequiredRole):

@@ -4,21 +4,22 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Annotated, Any
 
-from fastapi import Depends
+from fastapi import Depends, Request
 
 from app.auth.dependencies import CurrentUser, OptionalCaller, Superuser, require_role
 from app.auth.membership import Actor, Member
-from app.database import UnitOfWork
-from app.dependencies import Reads, Uow
+from app.database import Database, UnitOfWork
+from app.dependencies import Uow
+from app.errors import Forbidden, Unauthenticated
 from app.models.resource import Access
 from app.reader import Reader
 
 
 @dataclass(frozen=True)
 class Reading:
-    """Somebody who may read, and the reader that shows him what he may."""
+    """Who reads, where he is known, and the reader that shows him what he may."""
 
-    actor: Actor
+    user_id: int | None
     reader: Reader
 
 
@@ -28,6 +29,30 @@ class Writing:
 
     actor: Actor
     uow: UnitOfWork
+
+    @property
+    def user_id(self) -> int | None:
+        return self.actor.user.id if self.actor.user else None
+
+
+@lru_cache
+def reading(access: Access) -> Any:
+    """The annotation of an endpoint's parameter that is a `Reading`: one dependency, since most requests only read."""
+
+    async def admitted(request: Request, caller: OptionalCaller) -> Reading:
+        database: Database = request.app.state.database
+        reader = database.reader()
+        if access is Access.anyone:
+            return Reading(caller.user_id if caller else None, reader)
+        if caller is None:
+            raise Unauthenticated
+        if access is Access.superuser and not caller.is_superuser:
+            raise Forbidden
+        if access.role is not None:
+            reader = reader.within(caller.workspace_as(access.role))
+        return Reading(caller.user_id, reader)
+
+    return Annotated[Reading, Depends(admitted)]
 
 
 async def _anyone(caller: OptionalCaller) -> Actor:
@@ -43,22 +68,6 @@ async def _superuser(user: Superuser) -> Actor:
 
 
 _ACTORS: Any = {Access.anyone: _anyone, Access.user: _user, Access.superuser: _superuser}
-
-
-@lru_cache
-def reading(access: Access) -> Any:
-    """The annotation of an endpoint's parameter that is a `Reading`."""
-    if access.role is None:
-
-        async def everywhere(reader: Reads, actor: Annotated[Actor, Depends(_ACTORS[access])]) -> Reading:
-            return Reading(actor, reader)
-
-        return Annotated[Reading, Depends(everywhere)]
-
-    async def in_workspace(reader: Reads, member: Annotated[Member, Depends(require_role(access.role))]) -> Reading:
-        return Reading(Actor(member.user, member.role), reader.within(member.workspace_id))
-
-    return Annotated[Reading, Depends(in_workspace)]
 
 
 @lru_cache

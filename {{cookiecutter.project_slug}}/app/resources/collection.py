@@ -8,11 +8,11 @@ async def list_articles(request: Request, reader: Reads) -> Response:
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any, Generic
-from urllib.parse import quote, urlencode
+from functools import cached_property, lru_cache
+from typing import Any, Final, Generic, TypeVar
+from urllib.parse import parse_qsl, quote, unquote_plus
 
 from fastapi import Request, Response, status
 from fastapi.exceptions import RequestValidationError
@@ -35,6 +35,10 @@ from app.resources.types import as_python, needs_python
 from app.resources.values import text_of
 
 JSON = "application/json"
+_MOST_QUERIES: Final = 500
+_HARMLESS: Final = "!$&'()*+,/:;=?@%-._~"  # in a query as it was sent, and in a header
+
+Asked = TypeVar("Asked")
 
 
 class Collection(Generic[Model]):
@@ -100,6 +104,16 @@ class Collection(Generic[Model]):
     def _queries(self) -> QueryReader:
         return QueryReader(self.entity, self._catalog)
 
+    # The same few queries are asked again and again: what they mean is remembered.
+
+    @cached_property
+    def _list_query(self) -> Callable[[bytes], ListQuery]:
+        return lru_cache(maxsize=_MOST_QUERIES)(lambda sent: self._queries.list_query(_parameters(sent)))
+
+    @cached_property
+    def _item_query(self) -> Callable[[bytes], Shape]:
+        return lru_cache(maxsize=_MOST_QUERIES)(lambda sent: self._queries.item_query(_parameters(sent)))
+
     @cached_property
     def _statements(self) -> Statements:
         return Statements(self.model, self.entity, self._catalog, by_hand=self._schema_by_hand is not None)
@@ -126,7 +140,7 @@ class Collection(Generic[Model]):
         `values` are for the `bindparam`s of the rows, where they are a select that was built once for all requests.
         `of` is the row that they belong to. Raises `NotFound` when there are none, because it is not there.
         """
-        query = self._asked(request, self._queries.list_query)
+        query = _asked(request, self._list_query)
         wanted = self._every if rows is None else rows
         page = await self._page(reader, wanted, query, values)
         if of is not None and not page.bodies:
@@ -143,7 +157,7 @@ class Collection(Generic[Model]):
 
         No replica answers: whoever has just made the row is told where it is, and `If-Match` wants its version of now.
         """
-        shape = self._asked(request, self._queries.item_query)
+        shape = _asked(request, self._item_query)
         found = await self._item(reader.fresh(), rows, shape, values)
         if found is None:
             raise NotFound(self.entity.title)
@@ -216,17 +230,6 @@ class Collection(Generic[Model]):
     def _every(self) -> Select[Any]:
         return select(self.model)
 
-    def _asked(self, request: Request, read: Any) -> Any:
-        try:
-            return read(request.query_params.multi_items())
-        except QueryError as error:
-            raise RequestValidationError(
-                [
-                    {"type": "value_error", "loc": ("query", name), "msg": message, "input": None}
-                    for name, message in error.problems.items()
-                ]
-            ) from error
-
     def _written(self, row: Row[Any], shape: Shape) -> str:
         """The row as JSON by the schema, with what is included beside it."""
         every = shape.fields == self._whole.fields
@@ -273,9 +276,36 @@ class Collection(Generic[Model]):
             name, value = "skip", str(query.skip + query.limit)
         else:
             name, value = "cursor", self._queries.cursor(query.order, last)
-        others = [(other, text) for other, text in request.query_params.multi_items() if other != name]
+        others = [part for part in _sent(request).decode("latin-1").split("&") if part and not _is_of(name, part)]
+        following = "&".join([*(quote(part, safe=_HARMLESS) for part in others), f"{name}={value}"])
         path = request.scope.get("raw_path") or quote(request.url.path).encode()  # as it was sent, whatever keys hold
-        return f"{path.decode('latin-1')}?{urlencode([*others, (name, value)])}"
+        return f"{path.decode('latin-1')}?{following}"
+
+
+def _sent(request: Request) -> bytes:
+    query: bytes = request.scope["query_string"]
+    return query
+
+
+def _parameters(query: bytes) -> list[tuple[str, str]]:
+    return parse_qsl(query.decode("latin-1"), keep_blank_values=True)
+
+
+def _is_of(name: str, part: str) -> bool:
+    return unquote_plus(part.partition("=")[0]) == name
+
+
+def _asked(request: Request, read: Callable[[bytes], Asked]) -> Asked:
+    """What the query string asks for. Raises FastAPI's error for one that is wrong."""
+    try:
+        return read(_sent(request))
+    except QueryError as error:
+        raise RequestValidationError(
+            [
+                {"type": "value_error", "loc": ("query", name), "msg": message, "input": None}
+                for name, message in error.problems.items()
+            ]
+        ) from error
 
 
 @dataclass(frozen=True)

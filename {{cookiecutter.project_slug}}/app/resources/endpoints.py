@@ -182,7 +182,7 @@ class Endpoints:
     def _values(self, request: Request, by: Reading | Writing, keys: Sequence[Key]) -> dict[str, Any]:
         values = _key_values(request, keys)
         if self._is_his_own:
-            values[_CALLER] = by.actor.user.id if by.actor.user else None
+            values[_CALLER] = by.user_id
         return values
 
     def _target(self, operation: Operation) -> type[Any]:

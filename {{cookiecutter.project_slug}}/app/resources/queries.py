@@ -129,7 +129,7 @@ class QueryReader:
         self._sortable = [one.name for one in entity.fields if one.sortable]
 
     def list_query(self, parameters: Iterable[tuple[str, str]]) -> ListQuery:
-        """Raises `QueryError`."""
+        """What these parameters, in the order of the query string, ask for. Raises `QueryError`."""
         given = _Given(parameters)
         sort = given.take("sort", self._order, self._total(self._entity.sort))
         limit = given.take("limit", lambda text: _whole(text, 1, MAX_LIMIT), DEFAULT_LIMIT)
