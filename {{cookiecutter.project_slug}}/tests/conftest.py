@@ -231,7 +231,7 @@ def own_letters(own_app: FastAPI, own_settings: Settings, mailbox: MailServer) -
 
 
 @pytest.fixture
-async def queries(connection: AsyncConnection) -> AsyncIterator[list[str]]:
+def queries(connection: AsyncConnection, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """The statements that the test sends to the database, by SQLAlchemy and by the driver itself, savepoints aside."""
     statements: list[str] = []
 
@@ -240,14 +240,15 @@ async def queries(connection: AsyncConnection) -> AsyncIterator[list[str]]:
         if "SAVEPOINT" not in statement:
             statements.append(statement)
 
-    def record_direct(sent: Any) -> None:
-        statements.append(sent.query)
+    ask = Connection.ask
 
+    async def record_and_ask(self: Connection, sql: str, arguments: Sequence[Any]) -> list[Any]:
+        statements.append(sql)
+        return await ask(self, sql, arguments)
+
+    monkeypatch.setattr(Connection, "ask", record_and_ask)
     event.listen(connection.sync_connection, "before_cursor_execute", record)
-    driver = cast("Connection", (await connection.get_raw_connection()).driver_connection)
-    driver.add_query_logger(record_direct)
     yield statements
-    driver.remove_query_logger(record_direct)
     event.remove(connection.sync_connection, "before_cursor_execute", record)
 
 
