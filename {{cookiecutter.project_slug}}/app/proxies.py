@@ -27,7 +27,7 @@ class ProxyHeaders:
             host, port = scope["client"]
             peer = _parse(host)
             if peer is not None:
-                scope["client"] = (str(peer), port)
+                scope["client"] = (_written(peer), port)
                 if self._trusts(peer):
                     self._believe(scope, peer)
         await self._app(scope, receive, send)
@@ -36,7 +36,7 @@ class ProxyHeaders:
         headers = Headers(scope=scope)
         client = self._client(peer, headers.getlist("x-forwarded-for"))
         if client != peer:
-            scope["client"] = (str(client), 0)
+            scope["client"] = (_written(client), 0)
         if headers.get("x-forwarded-proto") in {"http", "https"}:
             scope["scheme"] = headers["x-forwarded-proto"]
 
@@ -51,6 +51,11 @@ class ProxyHeaders:
 
     def _is_trusted(self, address: Address) -> bool:
         return any(address in network for network in self._trusted)
+
+
+@lru_cache(maxsize=1_000)
+def _written(address: Address) -> str:
+    return str(address)
 
 
 @lru_cache(maxsize=1_000)

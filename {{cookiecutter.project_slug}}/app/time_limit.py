@@ -23,29 +23,24 @@ class TimeLimit:
     def __init__(self, app: ASGIApp, seconds: float) -> None:
         self._app = app
         self._seconds = seconds
-        self._deadlines = Deadlines(seconds)
+        self._deadlines = _Deadlines(seconds)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        limit = asyncio.timeout(None)
-        has_begun = False
+        this = _Request()
 
         async def send_in_time(message: Message) -> None:
-            nonlocal has_begun
-            if not has_begun:
-                has_begun = True
-                self._deadlines.forget(limit)
+            this.has_begun = True
             await send(message)
 
+        self._deadlines.watch(this)
         try:
-            async with limit:
-                self._deadlines.watch(limit)
-                await self._app(scope, receive, send_in_time)
-        except TimeoutError:
-            if has_begun or not limit.expired():
-                raise
+            await self._app(scope, receive, send_in_time)
+        except asyncio.CancelledError:
+            if not this.is_given_up or this.has_begun or this.task.uncancel() > this.cancelled_before:
+                raise  # somebody else has cancelled it, too
             log.warning("request_timeout", seconds=self._seconds)
             detail = f"This took more than {self._seconds:g} s, which is the limit"
             response = problem_response(
@@ -53,35 +48,53 @@ class TimeLimit:
             )
             await response(scope, receive, send)
         finally:
-            self._deadlines.forget(limit)
+            self._deadlines.forget(this)
 
 
-class Deadlines:
-    """Ends what has taken its seconds. All have the same, so the first that came is the first that is due, and one
-    timer is enough: one for each request would cost it more than all else that is done here.
+class _Request:
+    """A request in hand, and the task that answers it."""
+
+    __slots__ = ("cancelled_before", "has_begun", "is_given_up", "task")
+
+    def __init__(self) -> None:
+        task = asyncio.current_task()
+        assert task is not None  # a server runs each request in one  # noqa: S101
+        self.task = task
+        self.cancelled_before = task.cancelling()
+        self.has_begun = False
+        self.is_given_up = False
+
+
+class _Deadlines:
+    """Gives up what has taken its seconds and has not begun to answer.
+
+    All have the same time, so the first that came is the first that is due, and one timer is enough. `asyncio.timeout`
+    sets one for each, which takes longer than the rest of this module.
     """
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
-        self._due: dict[asyncio.Timeout, float] = {}
+        self._due: dict[_Request, float] = {}
         self._loop: asyncio.AbstractEventLoop | None = None  # that has the timer
 
-    def watch(self, limit: asyncio.Timeout) -> None:
-        loop = asyncio.get_running_loop()
-        self._due[limit] = loop.time() + self._seconds
+    def watch(self, request: _Request) -> None:
+        loop = request.task.get_loop()
+        self._due[request] = loop.time() + self._seconds
         if self._loop is not loop:
             self._loop = loop
-            loop.call_later(self._seconds, self._end_due, loop)
+            loop.call_later(self._seconds, self._give_up, loop)
 
-    def forget(self, limit: asyncio.Timeout) -> None:
-        self._due.pop(limit, None)
+    def forget(self, request: _Request) -> None:
+        self._due.pop(request, None)
 
-    def _end_due(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _give_up(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = None
-        for limit, when in list(self._due.items()):
+        for request, when in list(self._due.items()):
             if when > loop.time():
                 self._loop = loop
-                loop.call_at(when, self._end_due, loop)
+                loop.call_at(when, self._give_up, loop)
                 break
-            self.forget(limit)
-            limit.reschedule(loop.time())
+            self.forget(request)
+            if not request.has_begun:
+                request.is_given_up = True
+                request.task.cancel()

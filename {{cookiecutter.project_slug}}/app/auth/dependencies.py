@@ -94,7 +94,8 @@ async def _find_caller(token: str, settings: Settings, request: Request) -> Call
     return Caller(found[0], said.session_id)
 
 
-OptionalCaller = Annotated[Caller | None, Depends(CallerOfToken())]
+caller_of_token = CallerOfToken()
+OptionalCaller = Annotated[Caller | None, Depends(caller_of_token)]
 
 
 async def get_current_caller(caller: OptionalCaller) -> Caller:

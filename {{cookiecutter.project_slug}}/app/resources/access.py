@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Request
 
-from app.auth.dependencies import CurrentUser, OptionalCaller, Superuser, require_role
+from app.auth.dependencies import CurrentUser, OptionalCaller, Superuser, caller_of_token, require_role
 from app.auth.membership import Actor, Member
 from app.database import Database, UnitOfWork
 from app.dependencies import Uow
@@ -35,24 +35,24 @@ class Writing:
         return self.actor.user.id if self.actor.user else None
 
 
-@lru_cache
-def reading(access: Access) -> Any:
-    """The annotation of an endpoint's parameter that is a `Reading`: one dependency, since most requests only read."""
+async def reading(request: Request, access: Access) -> Reading:
+    """Who reads, if this access lets him. No dependency of FastAPI's, which takes its time for each, and need not know:
+    `app.resources.openapi` describes these endpoints.
 
-    async def admitted(request: Request, caller: OptionalCaller) -> Reading:
-        database: Database = request.app.state.database
-        reader = database.reader()
-        if access is Access.anyone:
-            return Reading(caller.user_id if caller else None, reader)
-        if caller is None:
-            raise Unauthenticated
-        if access is Access.superuser and not caller.is_superuser:
-            raise Forbidden
-        if access.role is not None:
-            reader = reader.within(caller.workspace_as(access.role))
-        return Reading(caller.user_id, reader)
-
-    return Annotated[Reading, Depends(admitted)]
+    Raises `Unauthenticated` and `Forbidden`.
+    """
+    caller = await caller_of_token(request)
+    database: Database = request.app.state.database
+    reader = database.reader()
+    if access is Access.anyone:
+        return Reading(caller.user_id if caller else None, reader)
+    if caller is None:
+        raise Unauthenticated
+    if access is Access.superuser and not caller.is_superuser:
+        raise Forbidden
+    if access.role is not None:
+        reader = reader.within(caller.workspace_as(access.role))
+    return Reading(caller.user_id, reader)
 
 
 async def _anyone(caller: OptionalCaller) -> Actor:

@@ -54,14 +54,16 @@ class Endpoints:
         if self._entity.parent:
             rows, parent = self._beneath_parent(rows), self._parent_row
 
-        async def list_rows(request: Request, on: reading(operation.access)) -> Response:  # type: ignore[valid-type]
+        async def list_rows(request: Request) -> Response:
+            on = await reading(request, operation.access)
             values = self._values(request, on, self._parent[1].keys if parent is not None else ())
             return await self._rows.page(request, on.reader, rows, of=parent, **values)
 
         return list_rows
 
     def _read(self, operation: Operation) -> Any:
-        async def read_row(request: Request, on: reading(operation.access)) -> Response:  # type: ignore[valid-type]
+        async def read_row(request: Request) -> Response:
+            on = await reading(request, operation.access)
             values = self._values(request, on, self._entity.keys)
             return await self._rows.item(request, on.reader, self._row, **values)
 
@@ -113,7 +115,8 @@ class Endpoints:
         others: Collection[Any] = Collection(self._target(operation))
         rows = self._related(operation)
 
-        async def list_related(request: Request, on: reading(operation.access)) -> Response:  # type: ignore[valid-type]
+        async def list_related(request: Request) -> Response:
+            on = await reading(request, operation.access)
             values = self._values(request, on, self._entity.keys)
             return await others.page(request, on.reader, rows, of=self._row, **values)
 
@@ -123,7 +126,8 @@ class Endpoints:
         others: Collection[Any] = Collection(self._target(operation))
         rows = self._related(operation)
 
-        async def read_related(request: Request, on: reading(operation.access)) -> Response:  # type: ignore[valid-type]
+        async def read_related(request: Request) -> Response:
+            on = await reading(request, operation.access)
             values = self._values(request, on, self._entity.keys)
             return await others.item(request, on.reader, rows, **values)
 

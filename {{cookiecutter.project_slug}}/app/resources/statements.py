@@ -231,7 +231,15 @@ class Statements:
             following = _follows(column, None if value is None else parameter, descending=term.descending)
             conditions.append(and_(*equal, following))
             equal.append(column.is_(None) if value is None else column == parameter)
-        return or_(*conditions)
+        return and_(*self._not_before(order[0], values[0]), or_(*conditions))
+
+    def _not_before(self, term: Term, value: Any) -> Iterator[ColumnElement[bool]]:
+        """The same said of the first term alone, where that can be: an index does not begin at its beginning then."""
+        column = self._column(term.field)
+        if value is None or (not term.descending and self._entity.by_name[term.field].nullable):
+            return
+        bound = self._parameter(after_name(0), term.field)
+        yield column <= bound if term.descending else column >= bound
 
 
 def _made(form: _Form) -> Prepared:
