@@ -1,11 +1,13 @@
 """What answers say in their headers, beside their bodies."""
 
 import re
+from collections.abc import Mapping
 from typing import Any, Final
 
 _DESCRIBED: Final[dict[str, dict[str, Any]]] = {
     "ETag": {
-        "description": "The version of the row. Sent back as `If-Match`, it changes or deletes this version only",
+        "description": "The version. Sent back as `If-None-Match`, what has not changed is not sent again; that of a "
+        "row, sent back as `If-Match`, changes or deletes this version only",
         "schema": {"type": "string"},
     },
     "Link": {
@@ -37,6 +39,20 @@ def is_known(if_none_match: str, etag: str) -> bool:
 def described(*names: str) -> dict[str, Any]:
     """The headers, as OpenAPI has them."""
     return {name: _DESCRIBED[name] for name in names}
+
+
+def conditional(*names: str) -> dict[int | str, dict[str, Any]]:
+    """The same for a read that is not answered again with what the client knows, as 304 says."""
+    unchanged = {"description": "As the client knows it: its `If-None-Match` names this version"}
+    return {**announced(200, "ETag", *names), 304: {**unchanged, "headers": described("ETag")}}
+
+
+def caching(request_headers: Mapping[str, str]) -> dict[str, str]:
+    """Who may keep an answer that depends on who asks (RFC 9111): anybody, where nobody said who he is. And asks each
+    time whether it is still true.
+    """
+    is_known = "authorization" in request_headers or "cookie" in request_headers
+    return {"Cache-Control": f"{'private' if is_known else 'public'}, no-cache", "Vary": "Authorization, Cookie"}
 
 
 def announced(status: int, *names: str) -> dict[int | str, dict[str, Any]]:

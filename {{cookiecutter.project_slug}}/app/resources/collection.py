@@ -7,6 +7,7 @@ async def list_articles(request: Request, reader: Reads) -> Response:
     return await articles.page(request, reader, select(Article).where(Article.published))
 """
 
+import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from sqlalchemy import Row, Select, and_, case, literal, select, tuple_
 
 from app.database import UnitOfWork
 from app.errors import NotFound
-from app.headers import is_known
+from app.headers import caching, is_known
 from app.models.resource import title_of
 from app.reader import Reader
 from app.repositories.base import Model
@@ -145,12 +146,12 @@ class Collection(Generic[Model]):
         page = await self._page(reader, wanted, query, values)
         if of is not None and not page.bodies:
             await _find(reader.fresh(), of, values)
-        response = Response("[" + ",".join(page.bodies) + "]", media_type=JSON)
+        headers = caching(request.headers)
         if page.last is not None:
-            response.headers["Link"] = f'<{self._next(request, query, page.last)}>; rel="next"'
+            headers["Link"] = f'<{self._next(request, query, page.last)}>; rel="next"'
         if query.count is not None:
-            response.headers["X-Total-Count"] = str(await self._count(reader, wanted, query, values))
-        return response
+            headers["X-Total-Count"] = str(await self._count(reader, wanted, query, values))
+        return _answer(request, "[" + ",".join(page.bodies) + "]", headers)
 
     async def item(self, request: Request, reader: Reader, rows: Select[Any], **values: Any) -> Response:
         """The only row of these, with its version as `ETag`. Raises `NotFound`.
@@ -162,10 +163,10 @@ class Collection(Generic[Model]):
         if found is None:
             raise NotFound(self.entity.title)
         body, version = found
-        headers = {} if version is None or shape.include else {"ETag": f'"{version}"'}
-        if headers and is_known(request.headers.get("if-none-match", ""), headers["ETag"]):
-            return Response(status_code=status.HTTP_304_NOT_MODIFIED, headers=headers)
-        return Response(body, media_type=JSON, headers=headers)
+        headers = caching(request.headers)
+        if version is not None and not shape.include:
+            headers["ETag"] = f'"{version}"'
+        return _answer(request, body, headers)
 
     async def created(self, uow: UnitOfWork, entities: Sequence[Model], data: object) -> Response:
         """201 with what was made: an array if the body was one, else one row with its `Location`."""
@@ -280,6 +281,18 @@ class Collection(Generic[Model]):
         following = "&".join([*(quote(part, safe=_HARMLESS) for part in others), f"{name}={value}"])
         path = request.scope.get("raw_path") or quote(request.url.path).encode()  # as it was sent, whatever keys hold
         return f"{path.decode('latin-1')}?{following}"
+
+
+def _answer(request: Request, body: str, headers: dict[str, str]) -> Response:
+    """200, or 304 where the client knows it. A list has no version of its own, so that everybody's is made of its text;
+    that of one caller is kept by nobody else, and seldom the same.
+    """
+    written = body.encode()
+    if "ETag" not in headers and headers["Cache-Control"].startswith("public"):
+        headers["ETag"] = f'W/"{hashlib.sha256(written).hexdigest()[:32]}"'
+    if "ETag" in headers and is_known(request.headers.get("if-none-match", ""), headers["ETag"]):
+        return Response(status_code=status.HTTP_304_NOT_MODIFIED, headers=headers)
+    return Response(written, media_type=JSON, headers=headers)
 
 
 def _sent(request: Request) -> bytes:

@@ -47,8 +47,10 @@ def headers_of(operation: Operation) -> tuple[int, tuple[str, ...]]:
     version = ("ETag",) if (operation.target or operation.entity).versioned else ()
     match operation.does:
         case "list" | "list_related":
-            return 200, ("Link", "X-Total-Count")
-        case "read" | "read_related" | "update":
+            return 200, ("ETag", "Link", "X-Total-Count")
+        case "read" | "read_related":
+            return 200, ("ETag",)
+        case "update":
             return 200, version
         case "create":
             return 201, (*version, "Location")
@@ -146,7 +148,15 @@ def _success(operation: Operation) -> Json:
         answer["content"] = {"application/json": {"schema": schema}}
     if announced:
         answer["headers"] = headers.described(*announced)
+    if is_conditional(operation):
+        names = (name for name in announced if name != "ETag")
+        return {str(status): answer, "304": headers.conditional(*names)[304]}
     return {str(status): answer}
+
+
+def is_conditional(operation: Operation) -> bool:
+    """Whether a client that knows the answer is told so."""
+    return operation.does in {"list", "list_related", "read", "read_related"}
 
 
 def _shown(operation: Operation) -> Json | None:

@@ -4,7 +4,7 @@ from sqlalchemy import bindparam
 from app.auth.dependencies import Caller, OptionalCaller, WorkspaceUow, Writer
 from app.dependencies import Expected, Id, Reads
 from app.errors import Conflict, Forbidden, Invalid, NotFound, Stale, Unauthenticated
-from app.headers import announced
+from app.headers import announced, conditional
 from app.idempotency import IdempotentRoute, Once
 from app.models.article import Article
 from app.problems import documented
@@ -24,7 +24,7 @@ _NAMED = VISIBLE.where(Article.id == bindparam("article_id"))
 @router.get(
     "",
     response_model=articles.many,
-    responses=announced(200, "Link", "X-Total-Count") | documented(Unauthenticated, Invalid),
+    responses=conditional("Link", "X-Total-Count") | documented(Unauthenticated, Invalid),
     openapi_extra=articles.list_parameters,
 )
 async def list_articles(request: Request, reader: Reads, caller: OptionalCaller) -> Response:
@@ -35,7 +35,7 @@ async def list_articles(request: Request, reader: Reads, caller: OptionalCaller)
 @router.get(
     "/{article_id}",
     response_model=articles.one,
-    responses=announced(200, "ETag") | documented(Unauthenticated, NotFound, Invalid),
+    responses=conditional() | documented(Unauthenticated, NotFound, Invalid),
     openapi_extra=articles.item_parameters,
 )
 async def read_article(article_id: Id, request: Request, reader: Reads, caller: OptionalCaller) -> Response:

@@ -293,6 +293,34 @@ class TestVersions:
         for other in ('"0"', 'W/"0"', '"0", "1"', "", "nonsense", f'"{etag[1:-1]}0"', f'"0{etag[1:-1]}"'):
             assert (await client.get(path, headers={"If-None-Match": other})).status_code == 200, other
 
+    async def test_a_list_that_has_not_changed_is_not_sent_again(
+        self, client: httpx.AsyncClient, people: People
+    ) -> None:
+        ada = await people.join()
+        for number in range(3):
+            await people.write(ada, title=f"Number {number}")
+        listed = await client.get("/articles?limit=2&count=exact")
+        etag = listed.headers["etag"]
+        same = await client.get("/articles?limit=2&count=exact", headers={"If-None-Match": etag})
+        assert (same.status_code, same.content) == (304, b"")
+        for name in ("etag", "link", "x-total-count", "cache-control", "vary"):
+            assert same.headers[name] == listed.headers[name]
+        await people.write(ada, title="Another")
+        other = await client.get("/articles?limit=2&count=exact", headers={"If-None-Match": etag})
+        assert (other.status_code, other.json()[0]["title"]) == (200, "Another")
+
+    async def test_who_may_keep_an_answer(self, client: httpx.AsyncClient, people: People) -> None:
+        """Anybody, if it was for anybody; nobody without asking whether it is still true."""
+        ada = await people.join()
+        path = f"/articles/{(await people.write(ada)).id}"
+        for where in ("/articles", path):
+            anonymous, known = (await client.get(where)).headers, (await ada.client.get(where)).headers
+            assert (anonymous["cache-control"], known["cache-control"]) == ("public, no-cache", "private, no-cache")
+            assert anonymous["vary"] == known["vary"] == "Authorization, Cookie"
+        by_cookie = await client.get("/articles", headers={"Cookie": "access_token=nonsense"})
+        assert by_cookie.headers["cache-control"] == "private, no-cache"
+        assert "etag" not in (await ada.client.get("/articles")).headers
+
     async def test_each_change_is_another(self, own_people: People) -> None:
         ada = await own_people.join()
         path = f"/articles/{(await own_people.write(ada)).id}"

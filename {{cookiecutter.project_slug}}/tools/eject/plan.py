@@ -138,7 +138,7 @@ def _write_router(subject: Subject, plan: Plan) -> None:
         said = "" if nested else f"prefix={source.quoted(prefix)}, "
         writer = RouterWriter(subject, prefix)
         body = writer.endpoints()
-        made = f"router = APIRouter({said}tags=[{tag}], route_class=IdempotentRoute)"
+        made = f"router = Router({said}tags=[{tag}], route_class=IdempotentRoute)"
         plan.texts[path] = _added(plan, path, f"{made}\n{writer.head()}", body, writer.names())
         return
     module = importlib.import_module(subject.router_module)  # noqa: TID251  # the one that is ejected

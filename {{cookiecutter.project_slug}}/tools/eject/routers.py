@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from app.resources.openapi import errors_of, headers_of
+from app.resources.openapi import errors_of, headers_of, is_conditional
 from app.resources.operations import Operation
 from tools.eject import source
 from tools.eject.endpoints import Endpoints
@@ -91,8 +91,12 @@ class RouterWriter(Endpoints):
                 yield "response_class=Response"
         status, headers = headers_of(operation)
         errors = f"documented({', '.join(error.__name__ for error in errors_of(operation))})"
-        names = ", ".join(map(source.quoted, headers))
-        yield f"responses=announced({status}, {names}) | {errors}" if headers else f"responses={errors}"
+        if is_conditional(operation):
+            names = ", ".join(source.quoted(name) for name in headers if name != "ETag")
+            yield f"responses=conditional({names}) | {errors}"
+        else:
+            names = ", ".join(map(source.quoted, headers))
+            yield f"responses=announced({status}, {names}) | {errors}" if headers else f"responses={errors}"
         if operation.does in {"list", "list_related"}:
             yield f"openapi_extra={rows}.list_parameters"
         elif operation.does in {"read", "read_related"}:

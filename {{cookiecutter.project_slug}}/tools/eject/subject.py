@@ -25,6 +25,7 @@ _TAKEN: Final = {
         "select",
         "aliased",
         "announced",
+        "conditional",
         "documented",
         "as_list",
         "require_role",
@@ -36,7 +37,19 @@ _TAKEN: Final = {
     *("given", "people", "client", "pytest", "httpx", "secrets", "count"),
 }
 _CLASSES: Final = {
-    *("APIRouter", "Request", "Response", "Depends", "Path", "Annotated", "Any", "Collection", "Repository", "Role"),
+    *(
+        "APIRouter",
+        "Router",
+        "Request",
+        "Response",
+        "Depends",
+        "Path",
+        "Annotated",
+        "Any",
+        "Collection",
+        "Repository",
+        "Role",
+    ),
     *("OneOrMany", "Once", "Expected", "Reads", "Uow", "Id", "Actor", "Member", "UnitOfWork", "Versions", "Select"),
     *("Caller", "CurrentUser", "OptionalCaller", "Superuser", "Viewer", "Writer", "WorkspaceUow", "WorkspaceReads"),
     *("NotFound", "Forbidden", "Conflict", "Stale", "Invalid", "Unauthenticated", "IdempotentRoute", "Sequence"),
