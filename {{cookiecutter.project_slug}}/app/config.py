@@ -44,8 +44,8 @@ class Settings(BaseSettings):
     database_url: PostgresUrl
     database_password: SecretStr = SecretStr("")
     database_read_url: PostgresUrl | None = None
-    database_pool_size: int = Field(default=10, ge=1)
-    database_read_pool_size: int = Field(default=15, ge=1)
+    database_pool_size: int = Field(default=8, ge=1)
+    database_read_pool_size: int = Field(default=8, ge=1)
     database_pool_timeout: float = Field(default=1.0, gt=0)
     database_statement_timeout: float = Field(default=10.0, ge=0)
     database_lock_timeout: float = Field(default=5.0, ge=0)

@@ -9,6 +9,7 @@ from sqlalchemy import String
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from app.dependencies import Reads
+from app.headers import conditional
 from app.models.base import Declarative
 from app.models.resource import Access, Resource
 from app.resources.collection import Collection
@@ -67,7 +68,7 @@ def list_of(schema: type[Output]) -> APIRouter:
     model: Any = Word
     shown: Collection[Any] = Collection(model, schema)
 
-    @router.get("/shown", response_model=None, openapi_extra=shown.list_parameters)
+    @router.get("/shown", response_model=None, responses=conditional(), openapi_extra=shown.list_parameters)
     async def list_shown(request: Request, reader: Reads) -> Response:
         return await shown.page(request, reader)
 
