@@ -194,6 +194,7 @@ def _environment(address: str) -> dict[str, str]:
     as_usual = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     return as_usual | {
         "ENVIRONMENT": "production",
+        "MALLOC_ARENA_MAX": "1",  # as the image of the project sets it
         "APP_NAME": "Speed",
         "SECRET_KEY": secrets.token_urlsafe(48),
         "DATABASE_URL": address,
