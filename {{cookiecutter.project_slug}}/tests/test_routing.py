@@ -1,0 +1,71 @@
+"""A router that knows the first segments of its paths finds what FastAPI's own would find."""
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from httpx import ASGITransport
+
+from app.routing import Router
+
+
+def application() -> tuple[FastAPI, Router]:
+    articles, anything, root = Router(prefix="/articles"), Router(), Router()
+
+    @articles.get("/{name}")
+    async def read_article(name: str) -> str:
+        return f"article {name}"
+
+    @anything.get("/{word}/of/{other}")
+    async def read_anything(word: str, other: str) -> str:
+        return f"{word} of {other}"
+
+    @root.get("/")
+    async def read_root() -> str:
+        return "root"
+
+    app = FastAPI()
+    for router in (root, articles, anything):
+        app.include_router(router)
+    return app, articles
+
+
+async def get(app: FastAPI, path: str, method: str = "GET", root_path: str = "") -> tuple[int, object]:
+    transport = ASGITransport(app, root_path=root_path)
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        response = await client.request(method, path)
+    return response.status_code, response.json()
+
+
+@pytest.mark.parametrize("root_path", ["", "/api"])
+@pytest.mark.parametrize(
+    ("path", "found"),
+    [
+        ("/", "root"),
+        ("/articles/7", "article 7"),
+        ("/articles/articles", "article articles"),
+        ("/articles/of/7", "articles of 7"),
+        ("/piece/of/cake", "piece of cake"),
+    ],
+)
+async def test_a_request_finds_its_route(root_path: str, path: str, found: str) -> None:
+    app, _ = application()
+    assert await get(app, f"{root_path}{path}", root_path=root_path) == (200, found)
+
+
+async def test_what_has_no_route_is_not_there() -> None:
+    app, _ = application()
+    for path in ("/article/7", "/articles", "/articlesx/7", "//articles/7"):
+        status, _ = await get(app, path)
+        assert status == 404, path
+    assert (await get(app, "/articles/7", "POST"))[0] == 405
+
+
+async def test_a_route_that_is_added_later_is_found() -> None:
+    app, articles = application()
+    assert (await get(app, "/articles/7/comments"))[0] == 404
+
+    @articles.get("/{name}/comments")
+    async def list_comments(name: str) -> list[str]:
+        return [name]
+
+    assert await get(app, "/articles/7/comments") == (200, ["7"])
