@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final, Self, cast
@@ -11,6 +11,7 @@ from weakref import WeakKeyDictionary
 import structlog
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_sessionmaker
+from sqlalchemy.orm import Session
 
 from app import discovery, retries, tenancy
 from app.config import Settings
@@ -81,8 +82,8 @@ class UnitOfWork:
         """What `Reader.fetch` does, as this transaction sees the rows that it has flushed."""
         compiled = statement.compiled(tenancy.criteria(self.session.info))
         arguments = compiled.arguments({**values, **tenancy.values(self.session.info)})
-        connection = await (await self.session.connection()).get_raw_connection()
-        rows: list[Any] = await cast("Connection", connection.driver_connection).ask(compiled.sql, arguments)
+        connection = await self.session.run_sync(_driver_connection)
+        rows: list[Any] = await connection.ask(compiled.sql, arguments)
         return rows
 
     async def keep(self) -> None:
@@ -101,8 +102,8 @@ class UnitOfWork:
                 "A unit of work is open here already: pass that on. For a part that may fail alone, use a savepoint: "
                 "async with uow.session.begin_nested()"
             )
-        self._transaction: AbstractAsyncContextManager[AsyncSession] = self._sessions.begin()
-        self.session = await self._transaction.__aenter__()
+        self.session = self._sessions()
+        self._transaction = self.session.sync_session.begin().__enter__()  # which asks nothing of the database yet
         self._open_here.add(self._sessions)
         return self
 
@@ -121,12 +122,17 @@ class UnitOfWork:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         try:
-            await self._transaction.__aexit__(kind, error, traceback)
+            await self.session.run_sync(self._close, kind, error, traceback)
         except DBAPIError:
             if error is None:
                 raise
         if error is None:  # else, with or without a rollback: a connection that is lost takes its transaction along
             await self._follow_up()
+
+    def _close(self, session: Session, *outcome: Any) -> None:
+        """All in one, and not by SQLAlchemy's own `async with`, which starts tasks and greenlets for each part."""
+        with session:
+            self._transaction.__exit__(*outcome)
 
     async def _keep(self) -> None:
         await self.session.commit()
@@ -141,6 +147,10 @@ class UnitOfWork:
                 await callback()
             except Exception:
                 log.exception("after_commit_failed", callback=getattr(callback, "__qualname__", repr(callback)))
+
+
+def _driver_connection(session: Session) -> Connection:
+    return cast("Connection", session.connection().connection.driver_connection)
 
 
 def _current_task() -> asyncio.Task[Any]:
