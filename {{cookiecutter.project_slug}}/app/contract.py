@@ -13,7 +13,7 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute, iter_route_contexts
 
 from app.auth.cookies import ACCESS
-from app.auth.dependencies import RequiredRole, get_current_caller
+from app.auth.dependencies import RequiredRole, known_caller
 from app.block_yaml import block_yaml
 from app.errors import Error
 from app.problems import ANY_OTHER, Problem, documented
@@ -174,7 +174,7 @@ def _tell_callers(app: FastAPI, description: dict[str, Any]) -> None:
         dependencies = list(_dependencies(route.dependant))
         for method in route.methods or ():
             operation = description["paths"][context.path_format][method.lower()]
-            if "security" in operation and get_current_caller not in dependencies:
+            if "security" in operation and known_caller not in dependencies:
                 operation["security"] = [*operation["security"], {}]
             _tell_role(operation, [one for one in dependencies if isinstance(one, RequiredRole)])
 

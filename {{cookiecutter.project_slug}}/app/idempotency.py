@@ -18,7 +18,7 @@ from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from app.auth.dependencies import OptionalCaller
+from app.auth.dependencies import caller_of_token
 from app.database import UnitOfWork
 from app.dependencies import Uow
 from app.errors import Invalid
@@ -50,12 +50,12 @@ class Answered(Exception):  # not an error: this very request was answered befor
         self.answer = answer
 
 
-async def claim_key(request: Request, caller: OptionalCaller, uow: Uow, key: Key = None) -> None:
+async def claim_key(request: Request, uow: Uow, key: Key = None) -> None:
     """Make the key this request's, unless it has had an answer before.
 
     A key is somebody's: without a caller there is none. Raises `Invalid` when he has used it for something else.
     """
-    if key is None or caller is None:
+    if key is None or (caller := await caller_of_token(request)) is None:
         return
     fingerprint = await _fingerprint(request)
     kept = (await uow.session.scalars(claim(caller.user.id, key, fingerprint))).one()

@@ -70,17 +70,35 @@ class CallerOfToken(SecurityBase):
     model = _bearer.model
 
     async def __call__(self, request: Request) -> Caller | None:
+        """Looked for once in a request. Raises `Unauthenticated`."""
+        if not hasattr(request.state, "caller"):
+            request.state.caller = await _read_caller(request)
+        caller: Caller | None = request.state.caller
+        return caller
+
+
+class KnownCaller(CallerOfToken):
+    """The caller, who has to be somebody."""
+
+    async def __call__(self, request: Request) -> Caller:
         """Raises `Unauthenticated`."""
-        settings: Settings = request.app.state.settings
-        if bearer := await _bearer(request):
-            return await _find_caller(bearer, settings, request)
-        token = access_cookie(request, settings)
-        if token is None:
-            return None
-        try:
-            return await _find_caller(token, settings, request)
-        except Unauthenticated:
-            return None
+        caller = await super().__call__(request)
+        if caller is None:
+            raise Unauthenticated
+        return caller
+
+
+async def _read_caller(request: Request) -> Caller | None:
+    settings: Settings = request.app.state.settings
+    if bearer := await _bearer(request):
+        return await _find_caller(bearer, settings, request)
+    token = access_cookie(request, settings)
+    if token is None:
+        return None
+    try:
+        return await _find_caller(token, settings, request)
+    except Unauthenticated:
+        return None
 
 
 async def _find_caller(token: str, settings: Settings, request: Request) -> Caller:
@@ -95,17 +113,9 @@ async def _find_caller(token: str, settings: Settings, request: Request) -> Call
 
 
 caller_of_token = CallerOfToken()
+known_caller = KnownCaller()
 OptionalCaller = Annotated[Caller | None, Depends(caller_of_token)]
-
-
-async def get_current_caller(caller: OptionalCaller) -> Caller:
-    """The caller."""
-    if caller is None:
-        raise Unauthenticated
-    return caller
-
-
-CurrentCaller = Annotated[Caller, Depends(get_current_caller)]
+CurrentCaller = Annotated[Caller, Depends(known_caller)]
 
 
 async def get_current_user(caller: CurrentCaller) -> User:
@@ -150,6 +160,16 @@ class RoleInActiveWorkspace(RequiredRole):
         return Member(caller.user, workspace_id, caller.role)
 
 
+class UnitOfWorkInActiveWorkspace(RequiredRole):
+    """The transaction of the request, bound to the workspace that the caller works in."""
+
+    where = RoleInActiveWorkspace.where
+
+    async def __call__(self, uow: Uow, caller: CurrentCaller) -> UnitOfWork:
+        uow.enter(caller.workspace_as(self.role))
+        return uow
+
+
 class RoleInNamedWorkspace(RequiredRole):
     """For routes about the workspace itself, which is named in the path. It does not exist for others."""
 
@@ -186,16 +206,10 @@ Admin = Annotated[Member, Depends(require_role_in(Role.admin))]
 Owner = Annotated[Member, Depends(require_role_in(Role.owner))]
 
 
-async def get_workspace_unit_of_work(uow: Uow, member: Viewer) -> UnitOfWork:
-    """The transaction of the request, bound to the active workspace."""
-    uow.enter(member.workspace_id)
-    return uow
-
-
 async def get_workspace_reader(reader: Reads, member: Viewer) -> Reader:
     """Reads bound to the active workspace."""
     return reader.within(member.workspace_id)
 
 
-WorkspaceUow = Annotated[UnitOfWork, Depends(get_workspace_unit_of_work)]
+WorkspaceUow = Annotated[UnitOfWork, Depends(UnitOfWorkInActiveWorkspace(Role.viewer))]
 WorkspaceReads = Annotated[Reader, Depends(get_workspace_reader)]
