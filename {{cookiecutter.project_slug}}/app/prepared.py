@@ -49,26 +49,31 @@ class Compiled:
 def parted(statement: Select[Any]) -> tuple[Hashable, dict[str, Any]]:
     """What statements have in common that differ in values alone, and the values of this one.
 
-    They are the values of `parametrized`, but for those of a list by hand (`in_`), which are part of the shape.
+    They are the values of `parametrized`, but for those of a list by hand (`in_`), which are part of the shape. A
+    parameter with a name may have one too: `bindparam("author", 7)`, or by `.params(author=7)`.
     """
     key = statement._generate_cache_key()  # noqa: SLF001  # what SQLAlchemy keeps its own compiled statements by
     if key is None:
         return statement, {}
     lists = tuple(tuple(bind.effective_value or ()) for bind in key.bindparams if bind.expanding)
-    values = {_name(place): bind.effective_value for place, bind in enumerate(key.bindparams) if _is_nameless(bind)}
-    return (key.key, lists), values
+    values = {
+        _name(place) if bind.unique else bind.key: bind.effective_value
+        for place, bind in enumerate(key.bindparams)
+        if not bind.expanding and not bind.required
+    }
+    return (key.key, lists), {**values, **(key.params or {})}
 
 
 def parametrized(statement: Select[Any]) -> Select[Any]:
-    """The statement with parameters in place of its values."""
+    """The statement with parameters in place of its values, each of which has to be given."""
     key = statement._generate_cache_key()  # noqa: SLF001  # as above
     if key is None:
         return statement
     names = {bind.key: _name(place) for place, bind in enumerate(key.bindparams) if _is_nameless(bind)}
 
     def name(bind: BindParameter[Any]) -> None:
-        if bind.key in names:
-            bind.key, bind.unique, bind.required = names[bind.key], False, True
+        if not bind.expanding:
+            bind.key, bind.unique, bind.required = names.get(bind.key, bind.key), False, True
 
     return cloned_traverse(statement, _AS_THEY_ARE, {"bindparam": name})
 

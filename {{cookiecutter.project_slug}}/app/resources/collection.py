@@ -192,7 +192,7 @@ class Collection(Generic[Model]):
             last = found[query.limit - 1][-len(query.order) :] if len(found) > query.limit else None
             return _Page(bodies, last)
         page, own = self._statements.page(rows, query)
-        ((bodies, *last),) = await reader.fetch(page, {**values, **own})
+        ((bodies, *last),) = await reader.fetch(page, {**own, **values})
         if bodies is None or len(bodies) <= query.limit:
             return _Page(bodies or [], None)
         return _Page(bodies[: query.limit], last)
@@ -205,15 +205,15 @@ class Collection(Generic[Model]):
             found = await reader.rows(self._statements.whole_item(rows, shape), values)
             return (self._written(found[0], shape), found[0].version) if found else None
         item, own = self._statements.item(rows, shape)
-        written = await reader.fetch(item, {**values, **own})
+        written = await reader.fetch(item, {**own, **values})
         return (written[0]["body"], written[0]["version"]) if written else None
 
     async def _count(self, reader: Reader, rows: Select[Any], query: ListQuery, values: Mapping[str, Any]) -> int:
         if query.count == "estimated":
             every, own = self._statements.every(rows, query)
-            return await reader.estimate(every, {**values, **own})
+            return await reader.estimate(every, {**own, **values})
         count, own = self._statements.count(rows, query)
-        ((counted,),) = await reader.fetch(count, {**values, **own})
+        ((counted,),) = await reader.fetch(count, {**own, **values})
         return int(counted)
 
     # ------------------------------------------------------------------------------------------------------ parts
