@@ -94,7 +94,11 @@ class Prepared:
 
     def __init__(self, statement: Select[Any], finish: Callable[[str], str] | None = None) -> None:
         """`finish` makes the SQL that is sent of the SQL of the statement."""
-        self._required = {part.key for part in iterate(statement) if isinstance(part, BindParameter) and part.required}
+        parameters = [part for part in iterate(statement) if isinstance(part, BindParameter)]
+        if lists := [part.key for part in parameters if part.expanding and not part.unique]:
+            # Compiled once, `IN` would have the values of that time for ever.
+            raise ValueError(f"IN takes no parameter ({', '.join(lists)}): write `column == any_(bindparam(…))`")
+        self._required = {part.key for part in parameters if part.required}
         # Compiled without values, of which SQLAlchemy would ask for every one.
         self._statement = cloned_traverse(statement, _AS_THEY_ARE, {"bindparam": _ask_for_nothing})
         self._finish = finish

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from sqlalchemy import Select, bindparam, func, literal, select
+from sqlalchemy import ARRAY, BigInteger, Select, any_, bindparam, func, literal, select
 
 from app.database import Database
 from app.models.article import Article
@@ -63,6 +63,17 @@ class TestPrepared:
             with pytest.raises(KeyError, match="id"):
                 await database.reader().fetch(prepared, {})
         assert await database.reader().fetch(prepared, {"id": 1, "more": "than it takes"}) == []
+
+    async def test_a_list_is_a_value_for_any_and_none_for_in(self, database: Database, two: Two) -> None:
+        ids = bindparam("ids", type_=ARRAY(BigInteger))
+        prepared = Prepared(select(Article.id).where(Article.id == any_(ids)).order_by(Article.id))
+        for wanted in ([two.mine.id], [two.mine.id, two.foreign.id], []):
+            found = await database.reader().unscoped().fetch(prepared, {"ids": wanted})
+            assert [row["id"] for row in found] == wanted
+        refusals: list[Any] = [bindparam("ids", expanding=True), bindparam("ids", [1], expanding=True)]
+        for refused in refusals:
+            with pytest.raises(ValueError, match=r"ids.*any_"):
+                Prepared(select(Article.id).where(Article.id.in_(refused)))
 
     async def test_a_default_is_taken_where_there_is_no_value(self, database: Database) -> None:
         prepared = Prepared(select(literal(1) + bindparam("more", value=10)))
