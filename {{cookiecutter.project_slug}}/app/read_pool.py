@@ -28,6 +28,7 @@ class ReadPool:
         self._idle: list[Connection] = []
         self._farewells: set[asyncio.Task[None]] = set()
         self._in_use = 0
+        self._is_closed = False
         self.waiting = 0
 
     async def fetch(self, sql: str, arguments: Sequence[Any]) -> list[Any]:
@@ -48,7 +49,8 @@ class ReadPool:
             self._leave(kept)
 
     async def close(self) -> None:
-        """End every connection."""
+        """End every connection: one that is in use, when it is given back."""
+        self._is_closed = True
         farewells = [connection.close(timeout=_FAREWELL) for connection in self._idle]
         self._idle.clear()
         await asyncio.gather(*farewells, *self._farewells, return_exceptions=True)
@@ -89,7 +91,9 @@ class ReadPool:
 
     def _leave(self, connection: Connection | None = None) -> None:
         """Give the place back, with the connection if it is good for more."""
-        if connection is not None and not connection.is_closed():
+        if connection is not None and self._is_closed:
+            connection.terminate()
+        elif connection is not None and not connection.is_closed():
             self._idle.append(connection)
         self._in_use -= 1
         self._places.release()
