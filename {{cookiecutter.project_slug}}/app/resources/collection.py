@@ -37,7 +37,7 @@ from app.resources.values import text_of
 
 JSON = "application/json"
 _MOST_QUERIES: Final = 500
-_HARMLESS: Final = "!$&'()*+,/:;=?@%-._~"  # in a query as it was sent, and in a header
+_HARMLESS: Final = "!$&'()*+,/:;=?@%-._~"  # in an address as it was sent, and in a header
 
 Asked = TypeVar("Asked")
 
@@ -280,7 +280,7 @@ class Collection(Generic[Model]):
         others = [part for part in _sent(request).decode("latin-1").split("&") if part and not _is_of(name, part)]
         following = "&".join([*(quote(part, safe=_HARMLESS) for part in others), f"{name}={value}"])
         path = request.scope.get("raw_path") or quote(request.url.path).encode()  # as it was sent, whatever keys hold
-        return f"{path.decode('latin-1')}?{following}"
+        return f"{quote(path.decode('latin-1'), safe=_HARMLESS)}?{following}"
 
 
 def _answer(request: Request, body: str, headers: dict[str, str]) -> Response:
