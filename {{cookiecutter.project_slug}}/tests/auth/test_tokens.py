@@ -5,8 +5,11 @@ from typing import Any
 
 import httpx
 import pytest
+from fastapi import FastAPI
 from jose import jwt
+from pydantic import SecretStr
 
+from app.auth import tokens
 from app.config import Settings
 from tests.people import People
 
@@ -130,3 +133,56 @@ async def test_no_token_at_all(client: httpx.AsyncClient, header: str) -> None:
 async def test_a_bad_token_is_told_even_where_none_is_needed(client: httpx.AsyncClient) -> None:
     response = await client.get("/articles", headers={"Authorization": "Bearer expired"})
     assert response.status_code == 401
+
+
+class TestRemembered:
+    """A token that was verified once is not verified anew, and is refused all the same when it is good no more."""
+
+    async def test_is_refused_when_it_has_expired(
+        self,
+        client: httpx.AsyncClient,
+        claims: dict[str, Any],
+        settings: Settings,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        expires = int(claims["exp"].timestamp())
+        token = jwt.encode(claims, key(settings))  # which makes numbers of the times
+        assert [await status(client, token) for _ in range(2)] == [200, 200]
+        for now, expected in ((expires - 1, 200), (expires, 401), (expires + 1, 401), (expires - 1, 200)):
+            monkeypatch.setattr("app.auth.tokens.time.time", lambda now=now: float(now))
+            assert await status(client, token) == expected
+
+    async def test_is_refused_under_another_key_and_another_name(
+        self, client: httpx.AsyncClient, app: FastAPI, claims: dict[str, Any], settings: Settings
+    ) -> None:
+        token = jwt.encode(claims, key(settings))
+        assert await status(client, token) == 200
+        try:
+            for change in (
+                {"secret_key": SecretStr("another key, as long as it has to be")},
+                {"app_name": "somebody else"},
+                {"algorithm": "HS384"},
+            ):
+                app.state.settings = settings.model_copy(update=change)
+                assert await status(client, token) == 401, change
+        finally:
+            app.state.settings = settings
+        assert await status(client, token) == 200
+
+    async def test_is_refused_when_its_session_has_ended(self, people: People) -> None:
+        ada, bob = await people.join(), await people.join()
+        for person in (ada, bob):
+            assert (await person.client.get("/users/me")).status_code == 200
+        assert (await ada.client.delete(f"/auth/sessions/{ada.session_id}")).status_code == 204
+        assert (await ada.client.get("/users/me")).status_code == 401
+        assert (await bob.client.get("/users/me")).status_code == 200
+
+    async def test_is_not_remembered_when_it_is_bad(
+        self, client: httpx.AsyncClient, claims: dict[str, Any], settings: Settings
+    ) -> None:
+        kept = tokens._verified.cache_info().currsize
+        for number in range(10):
+            assert await status(client, jwt.encode(claims, f"another key, as long as it has to be {number}")) == 401
+            assert await status(client, f"garbage.{number}.x") == 401
+        assert tokens._verified.cache_info().currsize == kept
+        assert await status(client, jwt.encode(claims, key(settings))) == 200
