@@ -8,9 +8,7 @@ async def list_articles(request: Request, reader: Reads) -> Response:
 """
 
 import hashlib
-import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any, Final, Generic, TypeVar
 from urllib.parse import parse_qsl, quote, unquote_plus
@@ -18,7 +16,7 @@ from urllib.parse import parse_qsl, quote, unquote_plus
 from fastapi import Request, Response, status
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
-from sqlalchemy import Row, Select, and_, case, literal, select, tuple_
+from sqlalchemy import Select, literal, select
 
 from app.database import UnitOfWork
 from app.errors import NotFound
@@ -29,10 +27,8 @@ from app.repositories.base import Model
 from app.resources import parameters
 from app.resources.catalog import Catalog, catalog_of, narrowed, shown_by
 from app.resources.description import Entity
+from app.resources.json_reader import JsonReader
 from app.resources.queries import ListQuery, QueryError, QueryReader, Shape
-from app.resources.schemas import is_plain
-from app.resources.statements import Statements
-from app.resources.types import as_python, needs_python
 from app.resources.values import text_of
 
 JSON = "application/json"
@@ -66,11 +62,6 @@ class Collection(Generic[Model]):
         """What the model is to clients of these rows."""
         entity = self._catalog.entity_of(self.model)
         return narrowed(entity, self._schema_by_hand) if self._schema_by_hand else self._catalog.shown(entity)
-
-    @cached_property
-    def schema(self) -> type[BaseModel]:
-        """What a client receives of a row."""
-        return self._schema_by_hand or self._catalog.read_schema(self.entity)
 
     @cached_property
     def _described(self) -> Any:
@@ -116,14 +107,8 @@ class Collection(Generic[Model]):
         return lru_cache(maxsize=_MOST_QUERIES)(lambda sent: self._queries.item_query(_parameters(sent)))
 
     @cached_property
-    def _statements(self) -> Statements:
-        return Statements(self.model, self.entity, self._catalog, by_hand=self._schema_by_hand is not None)
-
-    @cached_property
-    def _only_python(self) -> bool:
-        if self._schema_by_hand is not None and not is_plain(self._schema_by_hand, self.entity):
-            return True
-        return any(needs_python(field.type) for field in self.entity.fields)
+    def _json(self) -> JsonReader:
+        return JsonReader(self.model, self.entity, self._catalog, self._schema_by_hand)
 
     # ---------------------------------------------------------------------------------------------------- answers
 
@@ -143,14 +128,14 @@ class Collection(Generic[Model]):
         """
         query = _asked(request, self._list_query)
         wanted = self._every if rows is None else rows
-        page = await self._page(reader, wanted, query, values)
+        page = await self._json.page(reader, wanted, query, values)
         if of is not None and not page.bodies:
             await _find(reader.fresh(), of, values)
         headers = caching(request.headers)
         if page.last is not None:
             headers["Link"] = f'<{self._next(request, query, page.last)}>; rel="next"'
         if query.count is not None:
-            headers["X-Total-Count"] = str(await self._count(reader, wanted, query, values))
+            headers["X-Total-Count"] = str(await self._json.count(reader, wanted, query, values))
         return _answer(request, "[" + ",".join(page.bodies) + "]", headers)
 
     async def item(self, request: Request, reader: Reader, rows: Select[Any], **values: Any) -> Response:
@@ -159,18 +144,17 @@ class Collection(Generic[Model]):
         No replica answers: whoever has just made the row is told where it is, and `If-Match` wants its version of now.
         """
         shape = _asked(request, self._item_query)
-        found = await self._item(reader.fresh(), rows, shape, values)
+        found = await self._json.item(reader.fresh(), rows, shape, values)
         if found is None:
             raise NotFound(self.entity.title)
-        body, version = found
         headers = caching(request.headers)
-        if version is not None and not shape.include:
-            headers["ETag"] = f'"{version}"'
-        return _answer(request, body, headers)
+        if not shape.include:
+            headers |= found.etag
+        return _answer(request, found.body, headers)
 
     async def created(self, uow: UnitOfWork, entities: Sequence[Model], data: object) -> Response:
         """201 with what was made: an array if the body was one, else one row with its `Location`."""
-        rows = await self._read(uow, entities)
+        rows = await self._json.written(uow, entities)
         if isinstance(data, list):
             body = "[" + ",".join(row.body for row in rows) + "]"
             return Response(body, status.HTTP_201_CREATED, media_type=JSON)
@@ -179,42 +163,8 @@ class Collection(Generic[Model]):
 
     async def updated(self, uow: UnitOfWork, entity: Model) -> Response:
         """200 with the row as it is now."""
-        (row,) = await self._read(uow, [entity])
+        (row,) = await self._json.written(uow, [entity])
         return Response(row.body, status.HTTP_200_OK, row.etag, JSON)
-
-    # ---------------------------------------------------------------------------------------------------- reading
-
-    async def _page(self, reader: Reader, rows: Select[Any], query: ListQuery, values: Mapping[str, Any]) -> "_Page":
-        if self._only_python:
-            statement = self._statements.whole_page(rows, query)
-            found = await reader.rows(statement, {**values, **query.values})
-            bodies = [self._written(row, query.shape) for row in found[: query.limit]]
-            last = found[query.limit - 1][-len(query.order) :] if len(found) > query.limit else None
-            return _Page(bodies, last)
-        page, own = self._statements.page(rows, query)
-        ((bodies, *last),) = await reader.fetch(page, {**own, **values})
-        if bodies is None or len(bodies) <= query.limit:
-            return _Page(bodies or [], None)
-        return _Page(bodies[: query.limit], last)
-
-    async def _item(
-        self, reader: Reader, rows: Select[Any], shape: Shape, values: Mapping[str, Any]
-    ) -> tuple[str, str | None] | None:
-        """The row as JSON, and its version."""
-        if self._only_python:
-            found = await reader.rows(self._statements.whole_item(rows, shape), values)
-            return (self._written(found[0], shape), found[0].version) if found else None
-        item, own = self._statements.item(rows, shape)
-        written = await reader.fetch(item, {**own, **values})
-        return (written[0]["body"], written[0]["version"]) if written else None
-
-    async def _count(self, reader: Reader, rows: Select[Any], query: ListQuery, values: Mapping[str, Any]) -> int:
-        if query.count == "estimated":
-            every, own = self._statements.every(rows, query)
-            return await reader.estimate(every, {**own, **values})
-        count, own = self._statements.count(rows, query)
-        ((counted,),) = await reader.fetch(count, {**own, **values})
-        return int(counted)
 
     # ------------------------------------------------------------------------------------------------------ parts
 
@@ -224,52 +174,8 @@ class Collection(Generic[Model]):
         return "/".join((self.entity.path, *(quote(text, safe="") for text in texts)))
 
     @cached_property
-    def _whole(self) -> Shape:
-        return Shape(tuple(one.name for one in self.entity.fields))
-
-    @cached_property
     def _every(self) -> Select[Any]:
         return select(self.model)
-
-    def _written(self, row: Row[Any], shape: Shape) -> str:
-        """The row as JSON by the schema, with what is included beside it."""
-        every = shape.fields == self._whole.fields
-        fields = dict(zip(self._whole.fields, row, strict=False))  # there is more behind them
-        shown = self.schema.model_validate(row[0] if self._schema_by_hand else fields)
-        text = shown.model_dump_json(include=None if every else set(shape.fields))
-        if not shape.include:
-            return text
-        included = json.loads(row.included)
-        return json.dumps(json.loads(text) | included, ensure_ascii=False, separators=(",", ":"))
-
-    async def _read(self, uow: UnitOfWork, entities: Sequence[Model]) -> list["_Row"]:
-        """The rows as they are in this transaction, in this order.
-
-        What is equal is for PostgreSQL to say: to Python an enum is not its name, nor is a CHAR that was padded.
-        """
-        names = [key.field for key in self.entity.keys]
-        values = [tuple(getattr(entity, name) for name in names) for entity in entities]
-        if len(values) == 1 and not self._only_python:
-            statement = self._statements.one(names, self._whole)
-            ((body, version, *keys),) = await uow.fetch(statement, dict(zip(names, values[0], strict=True)))
-            return [_Row(body, version, keys)]
-        rows = await uow.session.execute(self._these(names, values), execution_options={"populate_existing": True})
-        return [
-            _Row(self._written(row, self._whole) if self._only_python else row.body, row.version, row[-len(names) :])
-            for row in rows
-        ]
-
-    def _these(self, names: Sequence[str], values: Sequence[tuple[Any, ...]]) -> Select[Any]:
-        """The rows with these keys, in their order, each ending in them."""
-        keys = [getattr(self.model, name) for name in names]
-        wanted = select(self.model).where(
-            tuple_(*keys).in_(values) if len(keys) > 1 else keys[0].in_(v for (v,) in values)
-        )
-        these = (and_(*(key == part for key, part in zip(keys, value, strict=True))) for value in values)
-        wanted = wanted.order_by(case(*((this, place) for place, this in enumerate(these))))
-        shown = [as_python(key.type, column) for key, column in zip(self.entity.keys, keys, strict=True)]
-        read = self._statements.whole_item if self._only_python else self._statements.written
-        return read(wanted, self._whole).add_columns(*shown)
 
     def _next(self, request: Request, query: ListQuery, last: Sequence[Any]) -> str:
         """The address of the next page. It is relative, so that it is right behind every proxy."""
@@ -319,27 +225,6 @@ def _asked(request: Request, read: Callable[[bytes], Asked]) -> Asked:
                 for name, message in error.problems.items()
             ]
         ) from error
-
-
-@dataclass(frozen=True)
-class _Row:
-    """A row as JSON, with its version if it has one, and its keys."""
-
-    body: str
-    version: str | None
-    keys: Sequence[Any]
-
-    @property
-    def etag(self) -> dict[str, str]:
-        return {} if self.version is None else {"ETag": f'"{self.version}"'}
-
-
-@dataclass(frozen=True)
-class _Page:
-    """Rows as JSON, and what the last of them is sorted by where there are more."""
-
-    bodies: list[str]
-    last: Sequence[Any] | None
 
 
 async def _find(reader: Reader, row: Select[Any], values: Mapping[str, Any]) -> None:
