@@ -8,6 +8,7 @@ What is no statement of the ORM is on its own: SQL as text, and tables instead o
 """
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any, Final, NoReturn, cast
 
 from sqlalchemy import BigInteger, ColumnClause, FromClause, Select, SelectBase, bindparam, event, inspect, type_coerce
@@ -104,10 +105,12 @@ def _keep_to_the_workspace(state: ORMExecuteState) -> None:
 
 
 def _criteria_with_value(session_info: Mapping[Any, Any]) -> LoaderCriteriaOption:
-    if _WORKSPACE not in session_info:
-        return _REFUSAL
+    return _criteria_of(session_info[_WORKSPACE]) if _WORKSPACE in session_info else _REFUSAL
+
+
+@lru_cache(maxsize=1_000)
+def _criteria_of(workspace_id: int) -> LoaderCriteriaOption:
     # With its type, because a lambda's variable would be sent as INTEGER, which not every key fits into.
-    workspace_id = session_info[_WORKSPACE]
     return with_loader_criteria(
         WorkspaceScoped, lambda model: model.workspace_id == type_coerce(workspace_id, BigInteger), include_aliases=True
     )
