@@ -4,6 +4,7 @@ import json
 import logging
 import re
 import sys
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Final
@@ -53,9 +54,11 @@ class _Lines:
         self.name = name
 
     def msg(self, line: str) -> None:
-        # In one piece, for there may be threads; and by its name, for whoever puts another in its place.
-        sys.stdout.write(f"{line}\n")
-        sys.stdout.flush()
+        # In one piece, for there may be threads; and by its name, for whoever puts another in its place. A disk that is
+        # full, a reader that is gone or a character that a terminal does not know is no reason for a request to fail.
+        with suppress(OSError, ValueError):
+            sys.stdout.write(f"{line}\n")
+            sys.stdout.flush()
 
     debug = info = warning = error = critical = msg
 

@@ -1,6 +1,7 @@
 """What the logs say, and what they must not."""
 
 import asyncio
+import io
 import json
 import logging
 
@@ -160,3 +161,20 @@ def test_development_reads_like_text(settings: Settings, capsys: pytest.CaptureF
     logs.configure(settings)
     structlog.get_logger("test").info("told", user="ada")
     assert "[info     ] told" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("environment", ["production", "development"])
+@pytest.mark.parametrize(
+    "error", [OSError(28, "No space left on device"), BrokenPipeError(), ValueError("closed file")]
+)
+async def test_a_line_that_cannot_be_written_fails_no_request(
+    own_app: FastAPI, monkeypatch: pytest.MonkeyPatch, environment: str, error: Exception
+) -> None:
+    class Full(io.StringIO):
+        def write(self, _text: str) -> int:
+            raise error
+
+    logs.configure(own_app.state.settings.model_copy(update={"environment": environment}))
+    monkeypatch.setattr("sys.stdout", Full())
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(own_app), base_url="http://test") as client:
+        assert (await client.get("/health/ready")).status_code == 200
