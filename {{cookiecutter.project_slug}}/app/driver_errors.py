@@ -88,10 +88,23 @@ def sqlstate(error: Exception) -> str:
     return getattr(error.orig if isinstance(error, DBAPIError) else error, "sqlstate", None) or ""
 
 
+def is_outdated(error: Exception) -> bool:
+    """Whether a migration has changed what the statement was prepared for. The next time it is prepared anew."""
+    return isinstance(_cause(error), asyncpg.InvalidCachedStatementError)
+
+
+def _cause(error: Exception) -> BaseException:
+    """The driver's own error."""
+    orig = error.orig if isinstance(error, DBAPIError) else None
+    return (orig and orig.__cause__) or error
+
+
 def _translate(
     error: DBAPIError | asyncpg.PostgresError, fields: Mapping[str, str], statement: str = "", *, is_lost: bool = False
 ) -> Error | None:
     state = sqlstate(error)
+    if is_outdated(error):
+        return Contended()
     if state == "23503" and statement.startswith("DELETE"):
         return Conflict(_REFERRED_TO)
     if state in _REFUSALS:
@@ -109,7 +122,7 @@ def _columns(error: DBAPIError | asyncpg.PostgresError) -> list[str]:
     PostgreSQL says `Key (workspace_id, name)=(1, x) already exists.` Where it does not, they are read from the name of
     the constraint: `uq_users_email` speaks of `email`. The naming convention of `app.models.base` guarantees the form.
     """
-    cause = error.orig.__cause__ if isinstance(error, DBAPIError) and error.orig else error
+    cause = _cause(error)
     if column := getattr(cause, "column_name", None):
         return [str(column)]
     if key := _KEY.search(str(getattr(cause, "detail", None) or "")):

@@ -10,7 +10,7 @@ from sqlalchemy import Row as SqlRow
 from sqlalchemy.exc import DBAPIError
 
 from app import tenancy
-from app.driver_errors import translated
+from app.driver_errors import is_outdated, translated
 from app.errors import Unavailable
 from app.prepared import Prepared
 from app.replica import ReadSource, Replica, is_its_own, reason_of
@@ -85,7 +85,15 @@ class Reader:
                 result: Result[*Columns] = await session.execute(statement, values)
                 return result
 
-        return await self._answer(execute)
+        async def execute_as_it_is_now(source: ReadSource) -> Result[*Columns]:
+            try:
+                return await execute(source)
+            except DBAPIError as error:
+                if not is_outdated(error):
+                    raise
+                return await execute(source)
+
+        return await self._answer(execute_as_it_is_now)
 
     # ------------------------------------------------------------------------------------ rows as PostgreSQL has them
 

@@ -1,6 +1,7 @@
 """The connections of reads: when they are lost, cancelled, too few, refused."""
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -308,9 +309,12 @@ async def test_a_column_may_change_its_type_meanwhile(own_app: FastAPI) -> None:
                 await uow.session.execute(text(statement))
 
     async def values() -> list[Any]:
-        answers = await asyncio.gather(*(database.reader().fetch(prepared, {"least": 0}) for _ in range(4)))
+        reader, least = database.reader(), {"least": 0}
+        fetched = await asyncio.gather(*(reader.fetch(prepared, least) for _ in range(4)))
+        by_sessions = await asyncio.gather(*(reader.rows(value, least) for _ in range(4)))
+        answers = [[row[0] for row in rows] for rows in (*fetched, *by_sessions)]
         assert all(answer == answers[0] for answer in answers)
-        return [row["value"] for row in answers[0]]
+        return answers[0]
 
     await change("CREATE TABLE changed (value int)", "INSERT INTO changed VALUES (1)")
     try:
@@ -325,20 +329,31 @@ async def test_a_column_may_change_its_type_meanwhile(own_app: FastAPI) -> None:
         await change("DROP TABLE changed")
 
 
-async def test_so_may_one_that_a_list_shows(own_people: People, watch: Watch) -> None:
+async def test_so_may_one_that_is_shown_and_written(own_people: People, watch: Watch) -> None:
     ada = await own_people.join()
-    await ada.client.post("/tags", json=[{"name": "a"}, {"name": "b"}])
+    numbers = itertools.count()
 
-    async def names() -> list[str]:
-        answers = await asyncio.gather(*(ada.client.get("/tags?limit=1&sort=name") for _ in range(4)))
-        following = await ada.client.get(answers[0].links["next"]["url"])
-        assert [answer.status_code for answer in (*answers, following)] == [200] * 5
-        return [answer.json()[0]["name"] for answer in (answers[0], following)]
+    async def write() -> list[int]:
+        name = f"tag {next(numbers):03}"
+        made = await ada.client.post("/tags", json={"name": name})
+        changed = await ada.client.patch(f"/tags/{made.json().get('id', 0)}", json={"name": f"{name}!"})
+        return [made.status_code, changed.status_code]
 
-    assert await names() == ["a", "b"]
+    async def read() -> list[int]:
+        first = await ada.client.get("/tags?limit=1&sort=name")
+        following = await ada.client.get(first.links["next"]["url"])
+        assert [answer.json()[0]["name"] for answer in (first, following)] == ["tag 000!", "tag 001!"]
+        return [first.status_code, following.status_code]
+
+    async def all_is_well() -> None:
+        written = await asyncio.gather(*(write() for _ in range(4)))
+        seen = await asyncio.gather(*(read() for _ in range(4)))
+        assert (written, seen) == ([[201, 200]] * 4, [[200, 200]] * 4)
+
+    await all_is_well()
     try:
         for change in ("ALTER name TYPE text", "ADD made_up int DEFAULT 7", "DROP made_up"):
             await watch.connection.execute(f"ALTER TABLE tags {change}")
-            assert await names() == ["a", "b"]
+            await all_is_well()
     finally:
         await watch.connection.execute("ALTER TABLE tags ALTER name TYPE varchar(50)")
