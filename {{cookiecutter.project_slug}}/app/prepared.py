@@ -49,19 +49,24 @@ class Compiled:
 def parted(statement: Select[Any]) -> tuple[Hashable, dict[str, Any]]:
     """What statements have in common that differ in values alone, and the values of this one.
 
-    They are the values of `parametrized`, but for those of a list by hand (`in_`), which are part of the shape. A
-    parameter with a name may have one too: `bindparam("author", 7)`, or by `.params(author=7)`.
+    They are the values of `parametrized`, but for those that are written into the SQL: a list by hand (`in_`) and
+    `literal_execute`, which are part of the shape. A parameter with a name may have one too: `bindparam("author", 7)`,
+    or by `.params(author=7)`.
     """
     key = statement._generate_cache_key()  # noqa: SLF001  # what SQLAlchemy keeps its own compiled statements by
     if key is None:
         return statement, {}
-    lists = tuple(tuple(bind.effective_value or ()) for bind in key.bindparams if bind.expanding)
+    written = tuple(
+        tuple(bind.effective_value or ()) if bind.expanding else bind.effective_value
+        for bind in key.bindparams
+        if _is_written(bind)
+    )
     values = {
         _name(place) if bind.unique else bind.key: bind.effective_value
         for place, bind in enumerate(key.bindparams)
-        if not bind.expanding and not bind.required
+        if not _is_written(bind) and not bind.required
     }
-    return (key.key, lists), {**values, **(key.params or {})}
+    return (key.key, written), {**values, **(key.params or {})}
 
 
 def parametrized(statement: Select[Any]) -> Select[Any]:
@@ -72,7 +77,7 @@ def parametrized(statement: Select[Any]) -> Select[Any]:
     names = {bind.key: _name(place) for place, bind in enumerate(key.bindparams) if _is_nameless(bind)}
 
     def name(bind: BindParameter[Any]) -> None:
-        if not bind.expanding:
+        if not _is_written(bind):
             bind.key, bind.unique, bind.required = names.get(bind.key, bind.key), False, True
 
     return cloned_traverse(statement, _AS_THEY_ARE, {"bindparam": name})
@@ -83,7 +88,11 @@ def _name(place: int) -> str:
 
 
 def _is_nameless(bind: BindParameter[Any]) -> bool:
-    return bind.unique and not bind.expanding
+    return bind.unique and not _is_written(bind)
+
+
+def _is_written(bind: BindParameter[Any]) -> bool:
+    return bind.expanding or bind.literal_execute
 
 
 class Prepared:

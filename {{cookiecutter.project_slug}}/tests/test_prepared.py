@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from sqlalchemy import ARRAY, BigInteger, Select, any_, bindparam, func, literal, select
+from sqlalchemy import ARRAY, BigInteger, Select, any_, bindparam, case, func, literal, select, text, tuple_
 
 from app.database import Database
 from app.models.article import Article
@@ -137,19 +137,35 @@ class TestStatements:
     ) -> None:
         for person, title in ((two.ada, "Ada's"), (two.bob, "Bob's")):
             his = select(User.id).where(User.username == person.user.username)
-            there = his.where(User.id == Article.author_id).exists()
             cte = his.cte()
-            for condition in (
+            conditions: list[Any] = [
                 Article.author_id.in_(his),
-                there,
+                Article.author_id.in_(his.order_by(User.id).limit(1).offset(0)),
+                his.where(User.id == Article.author_id).exists(),
                 Article.author_id == his.scalar_subquery(),
                 Article.author_id.in_(select(cte.c.id)),
                 Article.author == person.user,
                 Article.author.has(User.id == person.user.id),
                 func.coalesce(Article.author_id, 0) == person.user.id,
+                Article.author_id == any_(literal([person.user.id], ARRAY(BigInteger))),
+                case((Article.author_id == person.user.id, 1), else_=0) == 1,
+                Article.title.startswith(title[:2]),
+                text("articles.author_id = :author").bindparams(author=person.user.id),
+            ]
+            for condition in conditions:
+                assert await bodies(database, statements, select(Article).where(condition)) == [title], str(condition)
+        assert len(compiled) == len(conditions), "each for both"
+
+    async def test_what_is_written_into_the_sql_is_no_ones_but_his(
+        self, database: Database, two: Two, statements: Statements
+    ) -> None:
+        for person, title in ((two.ada, "Ada's"), (two.bob, "Bob's")) * 2:
+            author: Any = bindparam("author", person.user.id, literal_execute=True)
+            for condition in (
+                Article.author_id == author,
+                tuple_(Article.author_id, Article.title).in_([(person.user.id, title), (0, "")]),
             ):
                 assert await bodies(database, statements, select(Article).where(condition)) == [title], str(condition)
-        assert len(compiled) == 7
 
     async def test_lists_by_hand_may_be_of_any_length(
         self, database: Database, two: Two, statements: Statements
