@@ -9,6 +9,7 @@ from typing import Any, Final, Self, cast
 from weakref import WeakKeyDictionary
 
 import structlog
+from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_sessionmaker
 from sqlalchemy.orm import Session
@@ -83,8 +84,9 @@ class UnitOfWork:
         compiled = statement.compiled(tenancy.criteria(self.session.info))
         arguments = compiled.arguments({**values, **tenancy.values(self.session.info)})
         connection = await self.session.run_sync(_driver_connection)
-        rows: list[Any] = await connection.ask(compiled.sql, arguments)
-        return rows
+        if not connection.is_in_transaction():  # SQLAlchemy begins one with the first statement of its own
+            await self.session.execute(select(1))
+        return await connection.ask(compiled.sql, arguments)
 
     async def keep(self) -> None:
         """Commit what was done so far: for a revocation that ends in an error, which must not undo it.

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from fastapi import FastAPI
 from pydantic import SecretStr
-from sqlalchemy import func, select, text
+from sqlalchemy import Text, func, select, text
 from sqlalchemy.exc import DBAPIError
 
 from app.config import ROOT, Settings
@@ -17,6 +17,7 @@ from app.errors import Conflict, Contended, Error, Invalid, Unavailable
 from app.models.article import Article
 from app.models.audit_event import AuditEvent
 from app.models.user import User
+from app.prepared import Prepared
 from app.repositories.base import Repository
 from tests.people import HASH, People
 
@@ -172,6 +173,12 @@ class TestUnitOfWork:
         assert await count(own_database) == 2
         events = select(func.count()).select_from(AuditEvent)
         assert await own_database.reader().one_or_none(events) == 0
+
+    async def test_fetches_in_its_transaction_from_the_first_statement_on(self, own_database: Database) -> None:
+        transaction = Prepared(select(func.pg_current_xact_id().cast(Text)))
+        async with own_database.unit_of_work() as uow:
+            seen = {(await uow.fetch(transaction, {}))[0][0] for _ in range(3)}
+            assert seen == {await uow.session.scalar(select(func.pg_current_xact_id().cast(Text)))}
 
     def test_is_the_only_one_who_commits(self) -> None:
         """The session's own context manager does it, inside of UnitOfWork."""
