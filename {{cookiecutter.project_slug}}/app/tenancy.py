@@ -9,6 +9,7 @@ What is no statement of the ORM is on its own: SQL as text, and tables instead o
 
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
+from itertools import chain
 from typing import Any, Final, NoReturn, cast
 
 from sqlalchemy import BigInteger, ColumnClause, FromClause, Select, SelectBase, bindparam, event, inspect, type_coerce
@@ -154,12 +155,13 @@ def _unaliased(table: ReturnsRows) -> ReturnsRows:
 def _keep_rows(session: Session, _context: UOWTransaction, _instances: object) -> None:
     if _sees_all(session.info):
         return
-    for row in session.new | session.dirty | session.deleted:
+    new = session.new  # a set that is made each time
+    for row in chain(new, session.dirty, session.deleted):
         if not isinstance(row, WorkspaceScoped):
             continue
         workspace_id = _workspace_of(session)
-        if row in session.new and row.workspace_id is None:
+        if row in new and row.workspace_id is None:
             row.workspace_id = workspace_id
-        moved = row not in session.new and inspect(row).attrs.workspace_id.history.has_changes()
+        moved = row not in new and inspect(row).attrs.workspace_id.history.has_changes()
         if moved or row.workspace_id != workspace_id:
             raise TenantError(f"A row of another workspace than {workspace_id}, which the session is bound to")
