@@ -3,8 +3,19 @@
 from collections.abc import Iterator
 from typing import Any, Final
 
-from sqlalchemy import ColumnClause, ColumnElement, FromClause, func, inspect, literal, literal_column, select
+from sqlalchemy import (
+    ColumnClause,
+    ColumnElement,
+    FromClause,
+    func,
+    inspect,
+    literal,
+    literal_column,
+    select,
+    true,
+)
 from sqlalchemy.orm import RelationshipProperty, aliased
+from sqlalchemy.sql.selectable import LateralFromClause
 
 from app.resources.catalog import Catalog
 from app.resources.description import Entity
@@ -23,6 +34,13 @@ class RowsAsJson:
 
     def row(self, source: Any, entity: Entity, shape: Shape) -> ColumnElement[Any]:
         """The row of a model, or of an alias of one, as a JSON object."""
+        item = self.item(source, entity, shape)
+        return select(as_object(item)).correlate(inspect(source).selectable).scalar_subquery()
+
+    def item(self, source: Any, entity: Entity, shape: Shape) -> LateralFromClause:
+        """The same as columns, for `as_object`. PostgreSQL makes one query of it and of that whose FROM it stands in,
+        where it would run `row` for each row.
+        """
         selectable = inspect(source).selectable
         mapper = inspect(source).mapper
         columns: list[ColumnElement[Any]] = []
@@ -31,9 +49,7 @@ class RowsAsJson:
             columns.append(as_json(entity.by_name[name].type, column).label(name))
         for name, below in shape.include.items():
             columns.append(self._related(selectable, mapper.relationships[name], entity, below).label(name))
-        # A row of just these columns, which `row_to_json` names after them.
-        row = select(*columns).correlate(selectable).subquery("item")
-        return select(func.row_to_json(literal_column("item"))).select_from(row).correlate(selectable).scalar_subquery()
+        return select(*columns).correlate(selectable).lateral()
 
     def _related(
         self, source: FromClause, relation: RelationshipProperty[Any], entity: Entity, shape: Shape
@@ -42,9 +58,10 @@ class RowsAsJson:
         target = self._catalog.target(entity, relation.key)
         model = self._catalog.model_of(target)
         other = aliased(model)
+        item = self.item(other, target, shape)
         wanted = (
-            select(self.row(other, target, shape).label("one"))
-            .select_from(other)
+            select(as_object(item).label("one"))
+            .join_from(other, item, true())
             .where(*joined(source, relation, inspect(other).selectable))
             .correlate(source)
         )
@@ -54,6 +71,11 @@ class RowsAsJson:
         listed = wanted.order_by(*keys).limit(MOST_INCLUDED).subquery()
         empty: ColumnClause[Any] = literal_column("'[]'::json")
         return select(func.coalesce(func.json_agg(listed.c.one), empty)).correlate(source).scalar_subquery()
+
+
+def as_object(item: LateralFromClause) -> ColumnElement[Any]:
+    """A row as JSON that is named after its columns."""
+    return func.row_to_json(item.table_valued())
 
 
 def joined(

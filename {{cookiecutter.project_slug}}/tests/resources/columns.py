@@ -170,8 +170,13 @@ async def written(database: Database, model: Any, *, whole: bool) -> list[Any]:
         schema = catalog_of(model).read_schema(catalog_of(model).entity_of(model))
         rows = await rows_of(database, model, asked)
         return [exact(schema.model_validate(row[0]).model_dump_json()) for row in rows]
+    return await page_of(database, model, sa.select(model), asked)
+
+
+async def page_of(database: Database, model: Any, rows: sa.Select[Any], asked: Iterable[tuple[str, str]]) -> list[Any]:
+    """These rows, as PostgreSQL writes them."""
     statements, query = _asked(model, asked)
-    ((bodies, *_),) = await database.reader().fetch(*statements.page(sa.select(model), query))
+    ((bodies, *_),) = await database.reader().fetch(*statements.page(rows, query))
     return [exact(body) for body in bodies or ()]
 
 

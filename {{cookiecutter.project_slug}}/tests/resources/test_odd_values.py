@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
-from sqlalchemy.orm import mapped_column
+from sqlalchemy.orm import aliased, mapped_column
 
 from app.database import Database
-from tests.resources.columns import OPEN, THING, base_of, exact, model_of, written
+from tests.resources.columns import OPEN, THING, base_of, exact, model_of, page_of, written
 from tests.resources.conftest import Keyed, Serve, new_base
 
 # What JSON has, and the column does not.
@@ -130,7 +130,7 @@ async def test_no_json_and_null_as_json_look_alike(serve: Serve, connection: Asy
 
 
 @pytest.mark.parametrize(
-    "name", ["json", "copy", "schema", "sent", "changes", "validate", "dict", "items", "model_name"]
+    "name", ["json", "copy", "schema", "sent", "changes", "validate", "dict", "items", "model_name", "item"]
 )
 async def test_a_column_may_be_called_like_what_a_schema_has(serve: Serve, name: str) -> None:
     base: Any = new_base()
@@ -156,3 +156,19 @@ async def test_a_column_may_have_two_underscores_or_be_called_like_a_parameter(s
         assert (await world.client.get(f"/things?{query}")).json() == [made], query
     parameters = [one["name"] for one in world.app.openapi()["paths"]["/things"]["get"]["parameters"]]
     assert len(parameters) == len(set(parameters))
+
+
+async def test_rows_may_be_joined_and_grouped_by_hand(serve: Serve, database: Database) -> None:
+    ada = await (await serve(base_of(THING))).people.join()
+    await ada.client.post("/things", json=[{"short": "a"}, {"short": "b"}, {"short": None}])
+    other = aliased(THING)
+    same = THING.id == other.id
+    for rows in (
+        sa.select(THING).join(other, same),
+        sa.select(THING).select_from(other).join(THING, same),
+        sa.select(THING).where(same),
+        sa.select(THING).outerjoin(other, same).group_by(THING.id).having(sa.func.count() > 0),
+        sa.select(THING).distinct(),
+    ):
+        page = await page_of(database, THING, rows, [("fields", "short"), ("sort", "id")])
+        assert page == [{"short": "a"}, {"short": "b"}, {"short": None}]
