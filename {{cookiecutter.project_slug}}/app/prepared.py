@@ -84,7 +84,7 @@ def parametrized(statement: Select[Any]) -> Select[Any]:
 
 
 def _name(place: int) -> str:
-    return f"value_{place}"
+    return f"nameless_{place}"
 
 
 def _is_nameless(bind: BindParameter[Any]) -> bool:

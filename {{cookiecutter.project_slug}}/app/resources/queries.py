@@ -19,6 +19,9 @@ MAX_LIMIT: Final = 100
 MAX_VALUES: Final = 100
 INCLUDE_DEPTH: Final = 2
 MANY: Final = {"in", "nin"}
+# What parameters are called in SQL: like nothing that a select by hand calls its own.
+SKIP: Final = "asked_skip"
+SEARCH: Final = "asked_search"
 
 
 @dataclass(frozen=True)
@@ -93,7 +96,7 @@ class ListQuery:
     @cached_property
     def values(self) -> dict[str, Any]:
         """The values of the parameters."""
-        values: dict[str, Any] = {"skip": self.skip, "search": self.search}
+        values: dict[str, Any] = {SKIP: self.skip, SEARCH: self.search}
         for number, one in enumerate(self.filters):
             values.update(one.values(number))
         for number, value in enumerate(self.after or ()):
@@ -103,12 +106,12 @@ class ListQuery:
 
 def filter_name(number: int, place: int = 0) -> str:
     """What the parameter of a filter is called in SQL."""
-    return f"filter_{number}_{place}"
+    return f"asked_filter_{number}_{place}"
 
 
 def after_name(number: int) -> str:
     """The same for a value that a page begins behind."""
-    return f"after_{number}"
+    return f"asked_after_{number}"
 
 
 class QueryError(Exception):

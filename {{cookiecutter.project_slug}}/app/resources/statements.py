@@ -40,7 +40,7 @@ from app.repositories.base import version_of
 from app.resources.catalog import Catalog
 from app.resources.description import Entity
 from app.resources.json_rows import RowsAsJson, as_object
-from app.resources.queries import MANY, Filter, ListQuery, Shape, Term, after_name, filter_name
+from app.resources.queries import MANY, SEARCH, SKIP, Filter, ListQuery, Shape, Term, after_name, filter_name
 from app.resources.types import as_python
 
 # Clients choose the forms, so not all of them are kept.
@@ -151,7 +151,7 @@ class Statements:
         return (
             self._only(statement, [*columns, *sorted_by])
             .order_by(*self._ordering(query.order))
-            .offset(None if query.skip is None else bindparam("skip", type_=BigInteger))
+            .offset(None if query.skip is None else bindparam(SKIP, type_=BigInteger))
             .limit(literal_column(str(query.limit + 1)))
         )
 
@@ -159,7 +159,7 @@ class Statements:
         """All the rows that the query means, on whichever page."""
         statement = rows.where(*(self._condition(one, number) for number, one in enumerate(query.filters)))
         if query.search:
-            text = bindparam("search", type_=_Pattern)
+            text = bindparam(SEARCH, type_=_Pattern)
             searched = [one.name for one in self._entity.fields if one.searchable]
             statement = statement.where(or_(*(self._column(name).icontains(text, escape=_ESCAPE) for name in searched)))
         return statement
