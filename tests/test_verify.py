@@ -154,7 +154,7 @@ DEFECTS = {
     "a secret that is baked into the image": Defect(
         "image",
         "ENV SECRET_KEY",
-        edits={"Dockerfile": ("\nENV HOME=/tmp\n", "\nENV HOME=/tmp SECRET_KEY=hidden\n")},
+        edits={"Dockerfile": ("\nENV HOME=/tmp \\\n", "\nENV SECRET_KEY=hidden HOME=/tmp \\\n")},
     ),
     "a route that the contract does not have": Defect(
         "contract",
@@ -206,9 +206,9 @@ DEFECTS = {
         "access",
         "/articles/{article_id}",
         edits={
-            "app/routers/articles.py": (
-                "    statement = visible_to(_workspace_of(caller)).where(Article.id == article_id)\n",
-                "    statement = select(Article).where(Article.id == article_id)\n",
+            "app/repositories/articles.py": (
+                'Article.workspace_id == bindparam("workspace_id")',
+                "Article.workspace_id.is_not(None)",
             )
         },
     ),

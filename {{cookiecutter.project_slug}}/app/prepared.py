@@ -101,15 +101,15 @@ class Prepared:
     It is compiled when it is first asked, once for each way in which sessions are kept to a workspace (`app.tenancy`).
     """
 
-    def __init__(self, statement: Select[Any], finish: Callable[[str], str] | None = None) -> None:
-        """`finish` makes the SQL that is sent of the SQL of the statement."""
-        parameters = [part for part in iterate(statement) if isinstance(part, BindParameter)]
-        if lists := [part.key for part in parameters if part.expanding and not part.unique]:
-            # Compiled once, `IN` would have the values of that time for ever.
-            raise ValueError(f"IN takes no parameter ({', '.join(lists)}): write `column == any_(bindparam(…))`")
-        self._required = {part.key for part in parameters if part.required}
-        # Compiled without values, of which SQLAlchemy would ask for every one.
-        self._statement = cloned_traverse(statement, _AS_THEY_ARE, {"bindparam": _ask_for_nothing})
+    def __init__(
+        self, statement: Select[Any] | Callable[[], Select[Any]], finish: Callable[[str], str] | None = None
+    ) -> None:
+        """Where there are many, `statement` is what makes it: it is not kept then, and takes a hundred times the memory
+        of its SQL. `finish` makes the SQL that is sent of the SQL of the statement.
+        """
+        if isinstance(statement, Select):
+            _refuse_lists(statement)
+        self._statement = statement
         self._finish = finish
         self._compiled: dict[LoaderCriteriaOption | None, Compiled] = {}
 
@@ -120,16 +120,32 @@ class Prepared:
         return self._compiled[criteria]
 
     def _compile(self, criteria: LoaderCriteriaOption | None) -> Compiled:
-        statement = self._statement if criteria is None else self._statement.options(criteria)
+        made = self._statement if isinstance(self._statement, Select) else self._statement()
+        _refuse_lists(made)
+        required = {part.key for part in _parameters_of(made) if part.required}
+        # Compiled without values, of which SQLAlchemy would ask for every one.
+        statement = cloned_traverse(made, _AS_THEY_ARE, {"bindparam": _ask_for_nothing})
+        if criteria is not None:
+            statement = statement.options(criteria)
         compiled = statement.compile(dialect=_DIALECT, compile_kwargs={"render_postcompile": True})
         names = list(compiled.positiontup or ())
         return Compiled(
             self._finish(compiled.string) if self._finish else compiled.string,
             [
-                _Parameter(name, compiled.params[name], _bind(compiled, name), is_required=name in self._required)
+                _Parameter(name, compiled.params[name], _bind(compiled, name), is_required=name in required)
                 for name in names
             ],
         )
+
+
+def _parameters_of(statement: Select[Any]) -> list[BindParameter[Any]]:
+    return [part for part in iterate(statement) if isinstance(part, BindParameter)]
+
+
+def _refuse_lists(statement: Select[Any]) -> None:
+    """Compiled once, `IN` would have the values of that time for ever."""
+    if lists := [part.key for part in _parameters_of(statement) if part.expanding and not part.unique]:
+        raise ValueError(f"IN takes no parameter ({', '.join(lists)}): write `column == any_(bindparam(…))`")
 
 
 def _ask_for_nothing(bind: BindParameter[Any]) -> None:

@@ -2,6 +2,7 @@
 
 import gc
 import os
+import secrets
 import subprocess
 import sys
 
@@ -28,7 +29,7 @@ print(*sys.modules)
 def test_a_start_loads_only_what_every_server_needs() -> None:
     environment = {name: value for name, value in os.environ.items() if name not in SETTINGS} | {
         "DATABASE_URL": "postgresql://nobody@127.0.0.1/nothing",
-        "SECRET_KEY": "0123456789abcdef0123456789abcdef",
+        "SECRET_KEY": secrets.token_urlsafe(48),
     }
     loaded = subprocess.run(
         [sys.executable, "-c", PROGRAM], cwd=ROOT, env=environment, capture_output=True, text=True, check=True

@@ -55,7 +55,8 @@ class _Form:
     """What a statement is known by, and how it is made."""
 
     key: Hashable
-    make: Callable[[], Prepared] = field(compare=False)
+    make: Callable[[], Select[Any]] = field(compare=False)
+    finish: Callable[[str], str] | None = field(compare=False, default=None)
 
 
 class Statements:
@@ -77,44 +78,42 @@ class Statements:
         last of those asked for is sorted by.
         """
 
-        def make() -> Prepared:
-            statement = self._page(parametrized(rows), query, [self._json(rows, query.shape)])
-            return Prepared(statement, _in_one_row(query.limit, len(query.order)))
+        def make() -> Select[Any]:
+            return self._page(parametrized(rows), query, [self._json(rows, query.shape)])
 
-        return self._asked(rows, ("page", query.form), query.values, make)
+        finish = _in_one_row(query.limit, len(query.order))
+        return self._asked(rows, ("page", query.form), query.values, make, finish)
 
     def item(self, rows: Select[Any], shape: Shape) -> Asked:
         """Rows as JSON, with their `version` where they have one."""
 
-        def make() -> Prepared:
-            return Prepared(self._only(parametrized(rows), [self._json(rows, shape), self._version]))
+        def make() -> Select[Any]:
+            return self._only(parametrized(rows), [self._json(rows, shape), self._version])
 
         return self._asked(rows, ("item", shape), {}, make)
 
     def count(self, rows: Select[Any], query: ListQuery) -> Asked:
         """How many rows the query means."""
 
-        def make() -> Prepared:
-            return Prepared(self._only(self._filtered(parametrized(rows), query), [func.count()]))
+        def make() -> Select[Any]:
+            return self._only(self._filtered(parametrized(rows), query), [func.count()])
 
         return self._asked(rows, ("count", query.condition), query.values, make)
 
     def every(self, rows: Select[Any], query: ListQuery) -> Asked:
         """All that the query means, and nothing of it: for the planner to estimate how many they are."""
 
-        def make() -> Prepared:
-            return Prepared(self._only(self._filtered(parametrized(rows), query), [literal(1)]))
+        def make() -> Select[Any]:
+            return self._only(self._filtered(parametrized(rows), query), [literal(1)])
 
         return self._asked(rows, ("every", query.condition), query.values, make)
 
     def one(self, keys: Sequence[str], shape: Shape) -> Prepared:
         """The row with these keys, as `item` has it; then the keys, as they are shown. The values have their names."""
 
-        def make() -> Prepared:
+        def make() -> Select[Any]:
             row = select(self._model).where(*(self._column(key) == self._parameter(key, key) for key in keys))
-            return Prepared(
-                self._only(row, [self._json(row, shape), self._version, *(self._shown(key) for key in keys)])
-            )
+            return self._only(row, [self._json(row, shape), self._version, *(self._shown(key) for key in keys)])
 
         return self._kept(_Form(("one", shape), make))
 
@@ -138,10 +137,15 @@ class Statements:
     # ------------------------------------------------------------------------------------------------------ parts
 
     def _asked(
-        self, rows: Select[Any], form: Hashable, values: Mapping[str, Any], make: Callable[[], Prepared]
+        self,
+        rows: Select[Any],
+        form: Hashable,
+        values: Mapping[str, Any],
+        make: Callable[[], Select[Any]],
+        finish: Callable[[str], str] | None = None,
     ) -> Asked:
         key, own = parted(rows)
-        return self._kept(_Form((form, key), make)), {**own, **values}
+        return self._kept(_Form((form, key), make, finish)), {**own, **values}
 
     def _page(self, rows: Select[Any], query: ListQuery, columns: list[Any]) -> Select[Any]:
         statement = self._filtered(rows, query)
@@ -253,7 +257,7 @@ def _body(row: ColumnElement[Any]) -> ColumnElement[Any]:
 
 
 def _made(form: _Form) -> Prepared:
-    return form.make()
+    return Prepared(form.make, form.finish)
 
 
 def _in_one_row(limit: int, terms: int) -> Callable[[str], str]:

@@ -134,7 +134,7 @@ async def test_robustness_35_connections_that_the_database_has_ended_fail_no_req
     reads = [Bare(server, ada, "GET", f"/articles/{article}") for _ in range(POOL_SIZE)]
     writes = [Bare(server, ada, "POST", "/articles", **ARTICLE) for _ in range(POOL_SIZE)]
     with server.paused():  # so that it learns of the end no sooner than of the requests
-        assert await watch.terminate() == POOL_SIZE
+        assert await watch.terminate() > POOL_SIZE  # the others are those of the reads
         for request in reads + writes:
             request.send()
     statuses = [await asyncio.to_thread(request.status) for request in reads + writes]
@@ -163,10 +163,11 @@ async def test_robustness_37_a_pool_that_is_exhausted_says_so_within_two_seconds
     ada: httpx.AsyncClient, watch: Watch, article: int
 ) -> None:
     async with watch.pool_in_use(ada, article), asyncio.timeout(2):
-        requests = [ada.get("/articles"), ada.post("/articles", json=ARTICLE), ada.get("/health/ready")]
+        requests = [ada.post("/articles", json=ARTICLE), ada.get("/health/ready")]
         for response in await asyncio.gather(*requests):
             assert (response.status_code, response.headers["retry-after"]) == (503, "1")
-        assert (await ada.get("/health/live")).status_code == 200
+        for path in ("/articles", "/health/live"):  # reads have a pool of their own
+            assert (await ada.get(path)).status_code == 200
 
 
 async def test_robustness_38_clients_that_hang_up_leave_nothing_behind(
