@@ -2,13 +2,16 @@
 
 import asyncio
 import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
+from fastapi import FastAPI
 from sqlalchemy import text
 
 from app.config import Settings
-from app.database import Database
+from app.database import Database, open_database
 from app.migrations import upgrade
 
 PREFIX = "test_"
@@ -97,3 +100,25 @@ async def until_somebody_waits(database: Database) -> None:
     async with database.reads.sessions() as session:
         while not await session.scalar(waiters):  # noqa: ASYNC110  # PostgreSQL tells nobody that somebody waits
             await asyncio.sleep(0.01)
+
+
+@asynccontextmanager
+async def opened_with(app: FastAPI, settings: Settings) -> AsyncIterator[Database]:
+    """The application on a database that is opened with these settings while the block runs."""
+    before = app.state.database
+    async with open_database(settings) as database:
+        app.state.database = database
+        yield database
+    app.state.database = before
+
+
+@asynccontextmanager
+async def locked(dsn: str, table: str) -> AsyncIterator[None]:
+    """Somebody else has every row of the table for himself."""
+    other = await connect(dsn)
+    try:
+        async with other.transaction():
+            await other.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
+            yield
+    finally:
+        await other.close()

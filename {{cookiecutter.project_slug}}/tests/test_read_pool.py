@@ -3,7 +3,6 @@
 import asyncio
 import itertools
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
@@ -14,11 +13,11 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from app.config import Settings
 from app.connections import Connection, Connector
-from app.database import Database, open_database
+from app.database import Database
 from app.errors import Unavailable
 from app.prepared import Prepared
 from app.read_pool import ReadPool
-from tests.databases import connect as connect_for_tests
+from tests.databases import locked, opened_with
 from tests.people import People
 from tests.servers import until
 from tests.watch import Watch, watching
@@ -223,35 +222,12 @@ async def test_a_connection_in_use_is_closed_after_the_pool_was(connect: Counted
 # ---------------------------------------------------------------------------------------------------- through HTTP
 
 
-@asynccontextmanager
-async def with_pool(people: People, settings: Settings, **limits: Any) -> AsyncIterator[Database]:
-    """The application on a database of these limits."""
-    app = people.app
-    before = app.state.database
-    async with open_database(settings.model_copy(update=limits)) as database:
-        app.state.database = database
-        yield database
-    app.state.database = before
-
-
-@asynccontextmanager
-async def locked(settings: Settings) -> AsyncIterator[None]:
-    """Somebody else has every tag for himself."""
-    other = await connect_for_tests(settings.dsn)
-    try:
-        async with other.transaction():
-            await other.execute("LOCK TABLE tags IN ACCESS EXCLUSIVE MODE")
-            yield
-    finally:
-        await other.close()
-
-
 async def test_a_read_that_loses_its_connection_says_503_and_the_next_works(
     own_people: People, own_settings: Settings, watch: Watch
 ) -> None:
     ada = await own_people.join()
-    async with with_pool(own_people, own_settings):
-        async with locked(own_settings):
+    async with opened_with(own_people.app, own_settings):
+        async with locked(own_settings.dsn, "tags"):
             reads = [asyncio.create_task(ada.client.get("/tags")) for _ in range(SIZE)]
             await until(lambda: watch.waiting(SIZE))
             await watch.terminate()
@@ -266,8 +242,8 @@ async def test_a_pool_that_is_in_use_for_too_long_says_503(
 ) -> None:
     ada = await own_people.join()
     limits = {"database_read_pool_size": 2, "database_pool_timeout": 0.01}
-    async with with_pool(own_people, own_settings, **limits) as database:
-        async with locked(own_settings):
+    async with opened_with(own_people.app, own_settings.model_copy(update=limits)) as database:
+        async with locked(own_settings.dsn, "tags"):
             reads = [asyncio.create_task(ada.client.get("/tags")) for _ in range(2)]
             await until(lambda: watch.waiting(2))
             answer = await ada.client.get("/tags")
@@ -281,8 +257,8 @@ async def test_a_client_that_is_gone_leaves_nothing_behind(
     own_people: People, own_settings: Settings, watch: Watch
 ) -> None:
     ada = await own_people.join()
-    async with with_pool(own_people, own_settings, database_read_pool_size=1) as database:
-        async with locked(own_settings):
+    async with opened_with(own_people.app, own_settings.model_copy(update={"database_read_pool_size": 1})) as database:
+        async with locked(own_settings.dsn, "tags"):
             read = asyncio.create_task(ada.client.get("/tags"))
             await until(lambda: watch.waiting(1))
             read.cancel()

@@ -11,11 +11,11 @@ from sqlalchemy import String, case, cast, func, select
 from structlog.testing import capture_logs
 
 from app.config import Settings
-from app.database import Database, open_database
+from app.database import Database
 from app.errors import Unavailable
 from app.models.article import Article
 from app.models.user import User
-from tests.databases import clone, on_database
+from tests.databases import clone, on_database, opened_with
 from tests.people import People
 
 DATABASE = select(func.current_database())
@@ -30,13 +30,9 @@ async def elsewhere(template: str) -> str:
 @asynccontextmanager
 async def replicated(people: People, settings: Settings, replica: str, **change: float) -> AsyncIterator[Database]:
     """The application of these people, reading from there."""
-    app = people.app
-    alone = app.state.database
     update = {"database_read_url": SecretStr(replica), **change}
-    async with open_database(settings.model_copy(update=update)) as database:
-        app.state.database = database
+    async with opened_with(people.app, settings.model_copy(update=update)) as database:
         yield database
-    app.state.database = alone
 
 
 async def articles(client: httpx.AsyncClient) -> list[str]:

@@ -18,7 +18,7 @@ from app.dependencies import Uow
 from app.errors import Unavailable
 from app.main import create_app
 from app.time_limit import TimeLimit
-from tests.databases import connect
+from tests.databases import locked, opened_with
 from tests.people import People, Person
 from tests.servers import until
 from tests.watch import watching
@@ -30,24 +30,8 @@ SHORT = 0.2  # seconds
 async def limited(people: People, settings: Settings, **limits: float) -> AsyncIterator[Person]:
     """Somebody whose requests are held to these limits."""
     ada = await people.join()
-    app = people.app
-    unlimited = app.state.database
-    async with open_database(settings.model_copy(update=limits)) as database:
-        app.state.database = database
+    async with opened_with(people.app, settings.model_copy(update=limits)):
         yield ada
-    app.state.database = unlimited
-
-
-@asynccontextmanager
-async def locked(settings: Settings) -> AsyncIterator[None]:
-    """Somebody else has every article for himself."""
-    other = await connect(settings.dsn)
-    try:
-        async with other.transaction():
-            await other.execute("LOCK TABLE articles IN ACCESS EXCLUSIVE MODE")
-            yield
-    finally:
-        await other.close()
 
 
 @pytest.mark.parametrize("limit", ["database_statement_timeout", "database_lock_timeout"])
@@ -58,7 +42,7 @@ async def test_robustness_40_what_takes_too_long_is_told_and_not_waited_for(
     none = {"database_statement_timeout": 0.0, "database_lock_timeout": 0.0}
     article = {"title": "Late", "content": "long enough to be one"} if method == "POST" else None
     async with limited(own_people, own_settings, **none | {limit: SHORT}) as ada:
-        async with locked(own_settings):
+        async with locked(own_settings.dsn, "articles"):
             response = await ada.client.request(method, "/articles", json=article)
         assert (response.status_code, response.json()["detail"]) == (503, "The database does not answer")
         assert response.headers["retry-after"] == "1"
