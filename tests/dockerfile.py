@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-_OUR_OWN = re.compile(r"(?<![\w.$}/=\"-])/(?=(?:app|opt|root|tmp|usr/local)\b)")
+_OUR_OWN = re.compile(r"(?<![\w.$}/=\"-])/(?=(?:app|opt|root|tmp|usr/local|var/cache)\b)")
 _SAID_ONCE = {"CMD", "EXPOSE", "HEALTHCHECK", "STOPSIGNAL", "USER"}
 
 
