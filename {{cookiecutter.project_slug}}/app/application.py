@@ -10,7 +10,7 @@ from fastapi.middleware.cors import CORSMiddleware
 from fastapi.telemetry import TelemetryConfig
 from fastapi_offline import FastAPIOffline
 
-from app import contract, discovery, logs, problems, sentry, telemetry
+from app import contract, discovery, logs, problems, routing, sentry, telemetry
 from app.config import Settings
 from app.database import Database, open_database
 from app.middleware import BodyLimit, Head, RequestContext, SameOrigin, TrailingSlash
@@ -70,6 +70,7 @@ def create_app(settings: Settings, catalog: Catalog | None = None) -> FastAPI:
     if metrics:
         metrics.install(app)
     runtime.install(app, catalog or catalog_of(Declarative), routers)
+    routing.install(app)
     # The last one added is the first to see a request.
     app.add_middleware(Retries)
     app.add_middleware(Head)

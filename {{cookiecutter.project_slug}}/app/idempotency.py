@@ -14,7 +14,6 @@ from http import HTTPStatus
 from typing import Annotated, Any, Final
 
 from fastapi import Depends, Header, Request, Response
-from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
@@ -25,6 +24,7 @@ from app.errors import Invalid
 from app.models.idempotency_key import IdempotencyKey
 from app.repositories.base import Repository
 from app.repositories.idempotency import claim
+from app.routing import Route
 
 HEADER: Final = "Idempotency-Key"
 # Of an answer, what its reader needs; never a cookie, which would be a usable token in the database.
@@ -79,7 +79,7 @@ async def _keep(uow: UnitOfWork, claimed: IdempotencyKey, fingerprint: bytes, re
     await Repository(IdempotencyKey, uow.session).update(claimed, {"fingerprint": fingerprint, **answer})
 
 
-class IdempotentRoute(APIRoute):
+class IdempotentRoute(Route):
     """A route whose answer is kept if its endpoint asks for `Once`. It answers no stream."""
 
     def get_route_handler(self) -> Handler:

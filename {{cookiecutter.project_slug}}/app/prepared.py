@@ -1,6 +1,7 @@
 """Statements that are compiled once and asked with other values each time: by the driver itself, without a session."""
 
 from collections.abc import Callable, Hashable, Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 from sqlalchemy import BindParameter, Select
@@ -10,6 +11,7 @@ from sqlalchemy.sql.visitors import cloned_traverse, iterate
 
 _DIALECT: Final = dialect()  # type: ignore[no-untyped-call]
 _AS_THEY_ARE: Final = {"maintain_key": True, "detect_subquery_cols": True}
+_MOST_PARTED: Final = 100  # some may be built for one request, and take ten kilobytes
 
 
 class _Parameter:
@@ -46,16 +48,39 @@ class Compiled:
         return [parameter.of(values) for parameter in self._parameters]
 
 
-def parted(statement: Select[Any]) -> tuple[Hashable, dict[str, Any]]:
+class Key:
+    """What something is known by, of many parts: the hash, which takes a walk through all of them, is taken once."""
+
+    __slots__ = ("_hash", "_parts")
+
+    def __init__(self, *parts: Hashable) -> None:
+        self._parts = parts
+        self._hash = hash(parts)
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (isinstance(other, Key) and self._parts == other._parts)
+
+
+def parted(statement: Select[Any]) -> tuple[Key, Mapping[str, Any]]:
     """What statements have in common that differ in values alone, and the values of this one.
 
     They are the values of `parametrized`, but for those that are written into the SQL: a list by hand (`in_`) and
     `literal_execute`, which are part of the shape. A parameter with a name may have one too: `bindparam("author", 7)`,
     or by `.params(author=7)`.
     """
+    key, values, is_for_good = _parted(statement)
+    return (key, values) if is_for_good else _parted.__wrapped__(statement)[:2]
+
+
+@lru_cache(maxsize=_MOST_PARTED)  # it is the same statement each time for most requests, and not only an equal one
+def _parted(statement: Select[Any]) -> tuple[Key, Mapping[str, Any], bool]:
+    """The same, and whether it is so the next time: not where a value is asked of a function."""
     key = statement._generate_cache_key()  # noqa: SLF001  # what SQLAlchemy keeps its own compiled statements by
     if key is None:
-        return statement, {}
+        return Key(statement), {}, True
     written = tuple(
         tuple(bind.effective_value or ()) if bind.expanding else bind.effective_value
         for bind in key.bindparams
@@ -66,7 +91,8 @@ def parted(statement: Select[Any]) -> tuple[Hashable, dict[str, Any]]:
         for place, bind in enumerate(key.bindparams)
         if not _is_written(bind) and not bind.required
     }
-    return (key.key, written), {**values, **(key.params or {})}
+    is_for_good = all(bind.callable is None for bind in key.bindparams)
+    return Key(key.key, written), {**values, **(key.params or {})}, is_for_good
 
 
 def parametrized(statement: Select[Any]) -> Select[Any]:

@@ -5,6 +5,7 @@ pool takes a third as long again for that as a query of one row takes, in which 
 """
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
@@ -24,12 +25,12 @@ class ReadPool:
         self._connect = connect
         self._size = size
         self._timeout = timeout
-        self._places = asyncio.Semaphore(size)
         self._idle: list[Connection] = []
+        # Who waits, in the order in which they came, for a place and the connection that somebody leaves with it.
+        self._waiting: OrderedDict[asyncio.Future[Connection | None], None] = OrderedDict()
         self._farewells: set[asyncio.Task[None]] = set()
         self._in_use = 0
         self._is_closed = False
-        self.waiting = 0
 
     async def fetch(self, sql: str, arguments: Sequence[Any]) -> list[Any]:
         """The rows, as the driver has them.
@@ -61,42 +62,60 @@ class ReadPool:
     def checkedout(self) -> int:
         return self._in_use
 
+    @property
+    def waiting(self) -> int:
+        return len(self._waiting)
+
     async def _take(self) -> Connection:
-        if self._places.locked():
-            await self._wait()
+        left: Connection | None = None
+        if self._in_use < self._size:
+            self._in_use += 1
         else:
-            await self._places.acquire()
-        self._in_use += 1
+            left = await self._wait()
         try:
-            while self._idle:
-                # The last one that was used is the likeliest to be wanted again: the others may rest.
-                connection = self._idle.pop()
-                if not connection.is_gone():
-                    return connection
-                connection.terminate()
-            return await self._connect()
+            return left or self._rested() or await self._connect()
         except BaseException:
             self._leave()
             raise
 
-    async def _wait(self) -> None:
-        self.waiting += 1
+    def _rested(self) -> Connection | None:
+        while self._idle:
+            # The last one that was used is the likeliest to be wanted again: the others may rest.
+            connection = self._idle.pop()
+            if not connection.is_gone():
+                return connection
+            connection.terminate()
+        return None
+
+    async def _wait(self) -> Connection | None:
+        # Not asyncio's semaphore and time limit: they cost as much as the question to PostgreSQL does.
+        loop = asyncio.get_running_loop()
+        turn: asyncio.Future[Connection | None] = loop.create_future()
+        self._waiting[turn] = None
+        limit = loop.call_later(self._timeout, _give_up, turn)
         try:
-            async with asyncio.timeout(self._timeout):
-                await self._places.acquire()
-        except TimeoutError as error:
-            raise PoolTimeoutError("Every connection is in use") from error
+            return await turn
+        except asyncio.CancelledError:
+            if not turn.cancelled() and turn.exception() is None:  # it was his turn already
+                self._leave(turn.result())
+            raise
         finally:
-            self.waiting -= 1
+            limit.cancel()
+            self._waiting.pop(turn, None)
 
     def _leave(self, connection: Connection | None = None) -> None:
         """Give the place back, with the connection if it is good for more."""
         if connection is not None and self._is_closed:
             connection.terminate()
-        elif connection is not None and not connection.is_closed():
-            self._idle.append(connection)
+        good = connection if connection is not None and not connection.is_closed() else None
+        while self._waiting:
+            turn, _ = self._waiting.popitem(last=False)
+            if not turn.done():
+                turn.set_result(good)
+                return
         self._in_use -= 1
-        self._places.release()
+        if good is not None:
+            self._idle.append(good)
 
     def _part(self, connection: Connection) -> None:
         """Have PostgreSQL give up the statement that nobody waits for any more, and then the connection."""
@@ -108,3 +127,8 @@ class ReadPool:
         self._farewells.discard(farewell)
         if not farewell.cancelled():
             farewell.exception()  # a connection that is lost anyway
+
+
+def _give_up(turn: "asyncio.Future[Connection | None]") -> None:
+    if not turn.done():
+        turn.set_exception(PoolTimeoutError("Every connection is in use"))

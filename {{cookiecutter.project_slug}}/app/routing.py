@@ -1,36 +1,124 @@
 """How a request finds its route."""
 
-from typing import Any
+from collections.abc import Iterator, Sequence
+from http import HTTPStatus
+from typing import Any, Final
 
-from fastapi import APIRouter
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
 from starlette._utils import get_route_path
-from starlette.routing import Match
-from starlette.types import Scope
+from starlette.exceptions import HTTPException
+from starlette.routing import BaseRoute, Match
+from starlette.types import Receive, Scope, Send
+
+from app import plain_reads
+
+_FOUND: Final = "found_route"
+_NOT_HERE: Final[tuple[Match, Scope]] = (Match.NONE, {})
+
+
+class Route(APIRoute):
+    """FastAPI's, which adds nothing to a read: so that one which asks for little is answered by `app.plain_reads`.
+
+    A class of routes that does something around its reads derives from FastAPI's instead.
+    """
 
 
 class Router(APIRouter):
-    """FastAPI's, which sees at the first segment of a path that a request is not for it.
+    """FastAPI's, for such routes."""
 
-    Otherwise each request is held against the patterns of all routes that stand before its own, and finding one takes
-    longer than asking the database.
-    """
+    def __init__(self, *args: Any, route_class: type[APIRoute] = Route, **options: Any) -> None:
+        super().__init__(*args, route_class=route_class, **options)
 
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self._segments: set[str | None] = set()
-        self._routes_seen = 0
+
+class Candidate:
+    """A route of FastAPI's as an application has it, with what the routers above it add."""
+
+    def __init__(self, context: RouteContext, app: FastAPI | None) -> None:
+        """`app` is who may have overrides of dependencies."""
+        self.path: str = context.path_format or ""
+        self._app = app
+        self._methods = context.methods or set()
+        self._pattern = context.path_regex
+        self._convertors = context.param_convertors
+        self._scope = {"endpoint": context.endpoint, "route": context.original_route}
+        self._fastapi = context.app
+        is_read = isinstance(context.original_route, Route) and self._methods == {"GET"}
+        self._read = plain_reads.handler_of(context.dependant) if is_read else None
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """As FastAPI has it."""
-        if len(self.routes) != self._routes_seen:
-            self._segments = {_first_segment(getattr(route, "path", "/{}")) for route in self.routes}
-            self._routes_seen = len(self.routes)
-        if _first_segment(get_route_path(scope)) in self._segments or None in self._segments:
-            return super().matches(scope)
-        return Match.NONE, {}
+        """As any route: fully, or only the path and not the method."""
+        found = self._pattern.match(get_route_path(scope))
+        if found is None:
+            return _NOT_HERE
+        keys = {name: self._convertors[name].convert(text) for name, text in found.groupdict().items()}
+        match = Match.FULL if scope["method"] in self._methods else Match.PARTIAL
+        return match, {**self._scope, "path_params": keys}
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request that has matched. Raises Starlette's error where only its path has."""
+        if scope["method"] not in self._methods:
+            raise HTTPException(HTTPStatus.METHOD_NOT_ALLOWED)
+        if self._read is None or (self._app and self._app.dependency_overrides):
+            await self._fastapi(scope, receive, send)
+            return
+        response = await self._read(Request(scope, receive, send))
+        await response(scope, receive, send)
 
 
-def _first_segment(path: str) -> str | None:
-    """Of `/articles/7` it is `articles`; None of a pattern that begins with a parameter."""
-    segment = path[1:].partition("/")[0]
-    return None if "{" in segment else segment
+def candidates(routes: Sequence[BaseRoute], app: FastAPI | None = None) -> Iterator[Candidate | RouteContext]:
+    """These routes and those of the routers among them, in their order."""
+    for context in iter_route_contexts(routes):
+        yield Candidate(context, app) if isinstance(context.original_route, APIRoute) else context
+
+
+class Routes(BaseRoute):
+    """All routes of an application, found by the first segment of a path.
+
+    FastAPI holds each request against the patterns of all routes that stand before its own, twice, which takes longer
+    than asking the database. It is asked for what is not found here: it knows the routes that came later, and what to
+    say where there is none.
+    """
+
+    def __init__(self, app: FastAPI) -> None:
+        self._app = app
+        self._by_segment: dict[str, list[Candidate | RouteContext]] = {}
+        self._anywhere: list[Candidate | RouteContext] = []
+        self._is_made = False
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Fully, or not at all."""
+        if scope["type"] != "http" or "fastapi.telemetry" in scope:  # a trace is named by the route that FastAPI finds
+            return _NOT_HERE
+        if not self._is_made:
+            self._make()
+        for candidate in self._by_segment.get(_first_segment(get_route_path(scope)), self._anywhere):
+            match, child_scope = candidate.matches(scope)
+            if match is Match.FULL:
+                return match, {**child_scope, _FOUND: candidate}
+        return _NOT_HERE
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer by the route that was found."""
+        await scope[_FOUND].handle(scope, receive, send)
+
+    def _make(self) -> None:
+        """Have a list for each segment of what may match there, in FastAPI's order."""
+        for candidate in candidates([route for route in self._app.routes if route is not self], self._app):
+            segment = _first_segment(candidate.path or "/{}")
+            if "{" in segment:
+                for known in (self._anywhere, *self._by_segment.values()):
+                    known.append(candidate)
+            else:
+                self._by_segment.setdefault(segment, self._anywhere.copy()).append(candidate)
+        self._is_made = True
+
+
+def _first_segment(path: str) -> str:
+    """Of `/articles/7` it is `articles`."""
+    return path[1:].partition("/")[0]
+
+
+def install(app: FastAPI) -> None:
+    """Have the application find its routes so. It has them all by now."""
+    app.router.routes.insert(0, Routes(app))

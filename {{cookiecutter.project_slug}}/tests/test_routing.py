@@ -1,15 +1,18 @@
-"""A router that knows the first segments of its paths finds what FastAPI's own would find."""
+"""A request is answered by the route that FastAPI would find, and as FastAPI would."""
 
 import httpx
 import pytest
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from httpx import ASGITransport
+from starlette.responses import PlainTextResponse
+from starlette.routing import Mount
+from starlette.types import Receive, Scope, Send
 
-from app.routing import Router
+from app import routing
 
 
-def application() -> tuple[FastAPI, Router]:
-    articles, anything, root = Router(prefix="/articles"), Router(), Router()
+def application() -> tuple[FastAPI, APIRouter]:
+    articles, anything, root = APIRouter(prefix="/articles"), APIRouter(), APIRouter()
 
     @articles.get("/{name}")
     async def read_article(name: str) -> str:
@@ -26,6 +29,7 @@ def application() -> tuple[FastAPI, Router]:
     app = FastAPI()
     for router in (root, articles, anything):
         app.include_router(router)
+    routing.install(app)
     return app, articles
 
 
@@ -69,3 +73,28 @@ async def test_a_route_that_is_added_later_is_found() -> None:
         return [name]
 
     assert await get(app, "/articles/7/comments") == (200, ["7"])
+
+
+async def test_of_several_the_first_is_found_whatever_it_is() -> None:
+    async def mounted(scope: Scope, receive: Receive, send: Send) -> None:
+        await PlainTextResponse('"mounted"')(scope, receive, send)
+
+    async def first() -> str:
+        return "first"
+
+    async def second(name: str) -> str:
+        return f"second {name}"
+
+    app = FastAPI()
+    app.add_api_route("/one/fixed", first)
+    app.router.routes.append(Mount("/two", mounted))
+    app.add_api_route("/{_any}/{name}", second)
+    app.add_api_route("/one/{name}", first)
+    app.add_api_route("/two/{name}", first)
+    inner = APIRouter()
+    inner.routes.append(Mount("/mounted", mounted))
+    app.include_router(inner, prefix="/three/four")
+    routing.install(app)
+    asked = ["/one/fixed", "/one/7", "/two/7", "/three/7", "/three/four/mounted/7"]
+    found = [(await get(app, path))[1] for path in asked]
+    assert found == ["first", "second 7", "mounted", "second 7", "mounted"]

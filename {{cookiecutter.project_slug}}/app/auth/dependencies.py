@@ -71,9 +71,10 @@ class CallerOfToken(SecurityBase):
 
     async def __call__(self, request: Request) -> Caller | None:
         """Looked for once in a request. Raises `Unauthenticated`."""
-        if not hasattr(request.state, "caller"):
-            request.state.caller = await _read_caller(request)
-        caller: Caller | None = request.state.caller
+        state = request.scope.setdefault("state", {})
+        if "caller" not in state:
+            state["caller"] = await _read_caller(request)
+        caller: Caller | None = state["caller"]
         return caller
 
 

@@ -183,10 +183,8 @@ class Collection(Generic[Model]):
             name, value = "skip", str(query.skip + query.limit)
         else:
             name, value = "cursor", self._queries.cursor(query.order, last)
-        others = [part for part in _sent(request).decode("latin-1").split("&") if part and not _is_of(name, part)]
-        following = "&".join([*(quote(part, safe=_HARMLESS) for part in others), f"{name}={value}"])
         path = request.scope.get("raw_path") or quote(request.url.path).encode()  # as it was sent, whatever keys hold
-        return f"{quote(path.decode('latin-1'), safe=_HARMLESS)}?{following}"
+        return _without(name, path, _sent(request)) + value
 
 
 def _answer(request: Request, body: str, headers: dict[str, str]) -> Response:
@@ -206,6 +204,14 @@ def _answer(request: Request, body: str, headers: dict[str, str]) -> Response:
 def _sent(request: Request) -> bytes:
     query: bytes = request.scope["query_string"]
     return query
+
+
+@lru_cache(maxsize=_MOST_QUERIES)
+def _without(name: str, path: bytes, query: bytes) -> str:
+    """The address that was asked, ending in this parameter, which wants its new value."""
+    others = [part for part in query.decode("latin-1").split("&") if part and not _is_of(name, part)]
+    following = "&".join([*(quote(part, safe=_HARMLESS) for part in others), f"{name}="])
+    return f"{quote(path.decode('latin-1'), safe=_HARMLESS)}?{following}"
 
 
 def _parameters(query: bytes) -> list[tuple[str, str]]:

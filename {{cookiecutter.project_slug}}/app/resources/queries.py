@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final
 
+from app.prepared import Key
 from app.resources.catalog import Catalog
 from app.resources.description import Entity, Field
 from app.resources.types import operators
@@ -86,12 +87,12 @@ class ListQuery:
     def form(self) -> Hashable:
         """Queries of the same form differ in values alone."""
         empty = None if self.after is None else tuple(value is None for value in self.after)
-        return self.shape, self.order, self.limit, self.skip is None, empty, self.condition
+        return Key(self.shape, self.order, self.limit, self.skip is None, empty, self.condition)
 
     @cached_property
     def condition(self) -> Hashable:
         """That part of the form which says which rows are meant."""
-        return bool(self.search), tuple(one.form for one in self.filters)
+        return Key(bool(self.search), *(one.form for one in self.filters))
 
     @cached_property
     def values(self) -> dict[str, Any]:
@@ -160,11 +161,8 @@ class QueryReader:
             None if value is None else text_of(self._entity.by_name[term.field].type, value)
             for term, value in zip(order, values, strict=True)
         ]
-        return (
-            base64.urlsafe_b64encode(json.dumps([self._entity.name, _written(order), texts]).encode())
-            .decode()
-            .rstrip("=")
-        )
+        written = json.dumps([self._entity.name, _written(order), texts])
+        return base64.urlsafe_b64encode(written.encode()).decode().rstrip("=")
 
     # ------------------------------------------------------------------------------------------------------ parts
 

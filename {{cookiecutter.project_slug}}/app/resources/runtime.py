@@ -6,6 +6,7 @@ from typing import Any, Final
 from urllib.parse import unquote
 
 from fastapi import APIRouter, FastAPI
+from fastapi.routing import RouteContext
 from starlette._utils import get_route_path
 from starlette.routing import BaseRoute, Match
 from starlette.types import Receive, Scope, Send
@@ -17,6 +18,7 @@ from app.resources.declaration import ResourceError
 from app.resources.endpoints import Endpoints
 from app.resources.operations import Operation, operations
 from app.resources.overrides import not_by_hand, parameters_of, path_shape
+from app.routing import Candidate, candidates
 from app.services.resource import ResourceService
 
 # Stands for a slash that is part of a key. No path that was decoded holds it: it is half of a character.
@@ -57,7 +59,7 @@ class Runtime(BaseRoute):
         sent = _as_sent(scope)
         first = get_route_path(sent).lstrip("/").partition("/")[0]
         for router in self._by_segment.get(first, ()):
-            for route in router.made.routes:
+            for route in router.made:
                 match, child_scope = route.matches(sent)
                 if match is not Match.NONE:
                     keys = {name: value.replace(_SLASH, "/") for name, value in child_scope["path_params"].items()}
@@ -133,8 +135,8 @@ class _Lazy:
         self.operations: list[Operation] = []
 
     @cached_property
-    def made(self) -> APIRouter:
-        return self._endpoints.router(self.operations)
+    def made(self) -> list[Candidate | RouteContext]:
+        return list(candidates(self._endpoints.router(self.operations).routes))
 
 
 def install(app: FastAPI, catalog: Catalog, by_hand: Iterable[APIRouter]) -> Runtime:

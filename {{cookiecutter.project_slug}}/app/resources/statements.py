@@ -81,7 +81,9 @@ class Statements:
         def make() -> Select[Any]:
             return self._page(parametrized(rows), query, [self._json(rows, query.shape)])
 
-        finish = _in_one_row(query.limit, len(query.order))
+        def finish(sql: str) -> str:
+            return _in_one_row(sql, query.limit, len(query.order))
+
         return self._asked(rows, ("page", query.form), query.values, make, finish)
 
     def item(self, rows: Select[Any], shape: Shape) -> Asked:
@@ -260,15 +262,11 @@ def _made(form: _Form) -> Prepared:
     return Prepared(form.make, form.finish)
 
 
-def _in_one_row(limit: int, terms: int) -> Callable[[str], str]:
-    """How a page with so many terms in its order becomes one row, which costs the driver less than many."""
+def _in_one_row(sql: str, limit: int, terms: int) -> str:
+    """A page with so many terms in its order as one row, which costs the driver less than many."""
     names = [f"term_{number}" for number in range(terms)]
-
-    def finish(sql: str) -> str:
-        last = "".join(f", (array_agg(page.{name}))[{limit}]" for name in names)
-        return f"SELECT array_agg(page.body){last} FROM ({sql}) AS page ({', '.join(['body', *names])})"  # noqa: S608  # no value is part of it
-
-    return finish
+    last = "".join(f", (array_agg(page.{name}))[{limit}]" for name in names)
+    return f"SELECT array_agg(page.body){last} FROM ({sql}) AS page ({', '.join(['body', *names])})"  # noqa: S608  # no value is part of it
 
 
 _COMPARISONS: Final[dict[str, Any]] = {

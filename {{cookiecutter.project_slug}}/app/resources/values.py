@@ -57,14 +57,14 @@ def value_of(of: Type, text: str) -> Any:
 def text_of(of: Type, value: Any) -> str:
     """The text that `value_of` reads as this value."""
     match of.kind:
+        case "smallint" | "integer" | "bigint" | "uuid":
+            return str(value)
         case "decimal":
             return format(value, "f")
         case "enum":
             return str(word(of.choices, value))
-        case "uuid":
-            return str(value)
-        case "datetime":
-            value = types.with_zone(value)
+        case "datetime":  # as Pydantic writes it, in a tenth of the time: each page of most lists ends in one
+            return types.with_zone(value).isoformat().replace("+00:00", "Z")
     return str(reader_of(of).dump_python(value, mode="json"))
 
 

@@ -1,0 +1,215 @@
+"""What is answered without FastAPI is answered as FastAPI would."""
+
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+
+import httpx
+import pytest
+from fastapi import APIRouter, Depends, FastAPI, Header, Path, Request, Response
+from fastapi.routing import APIRoute
+from httpx import ASGITransport
+
+from app import plain_reads, routing
+from app.routing import Route
+from tests.people import People
+
+Number = Annotated[int, Path(ge=1, le=9)]
+
+
+class Log:
+    """What was called, in its order."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self._dependencies: dict[str, Any] = {}
+
+    def dependency(self, name: str) -> Any:
+        return self._dependencies.setdefault(name, self._new(name))
+
+    def _new(self, name: str) -> Any:
+        async def call(request: Request) -> str:
+            self.lines.append(name)
+            if name in request.query_params:
+                raise httpx.InvalidURL(name)
+            return name
+
+        return call
+
+
+def application(log: Log, route_class: type[APIRoute]) -> FastAPI:
+    """With routes of many kinds. Those whose path ends in `/plain` ask for little."""
+    app = FastAPI()
+    of_router, of_application = log.dependency("of the router"), log.dependency("of the application")
+    router = APIRouter(route_class=route_class, prefix="/in", dependencies=[Depends(of_router)])
+    add_plain_reads(router, log)
+    add_others(router, log)
+    app.include_router(router, prefix="/out", dependencies=[Depends(of_application)])
+    app.exception_handler(httpx.InvalidURL)(_answer)
+    return app
+
+
+def add_plain_reads(router: APIRouter, log: Log) -> None:
+    first, second = log.dependency("first"), log.dependency("second")
+
+    async def both(one: Annotated[str, Depends(first)], two: Annotated[str, Depends(second)]) -> str:
+        log.lines.append("both")
+        return f"{one} and {two}"
+
+    class Method:
+        async def __call__(self, request: Request) -> str:
+            return request.method
+
+    @router.get("/{number}/{word}/plain")
+    async def keys(
+        number: Number,
+        word: Annotated[str, Path(max_length=5)],
+        two: Annotated[str, Depends(second)],
+        pair: Annotated[str, Depends(both)],
+        method: Annotated[str, Depends(Method())],
+    ) -> Response:
+        return Response(f"{number!r} {word!r} {two} {pair} {method}")
+
+    @router.get("/nothing/plain")
+    async def nothing() -> Response:
+        log.lines.append("endpoint")
+        return Response("", 204)
+
+
+def add_others(router: APIRouter, log: Log) -> None:
+    first = log.dependency("first")
+
+    async def opened() -> AsyncIterator[str]:
+        log.lines.append("open")
+        yield "opened"
+        log.lines.append("closed")
+
+    async def value(limit: int = 3) -> dict[str, int]:
+        return {"limit": limit}
+
+    async def header(language: Annotated[str, Header()], _one: Annotated[str, Depends(first)]) -> Response:
+        return Response(language)
+
+    async def in_a_block(what: Annotated[str, Depends(opened, scope="function")]) -> Response:
+        log.lines.append("endpoint")
+        return Response(what)
+
+    async def headers(response: Response) -> str:
+        response.headers["X-Set"] = "yes"
+        return "set"
+
+    def thread(one: Annotated[str, Depends(first)]) -> Response:
+        return Response(one)
+
+    async def twice(
+        one: Annotated[str, Depends(first, use_cache=False)], two: Annotated[str, Depends(first, use_cache=False)]
+    ) -> Response:
+        return Response(one + two)
+
+    for endpoint in (value, header, in_a_block, headers, thread, twice):
+        router.add_api_route(f"/{endpoint.__name__}", endpoint)
+
+    @router.post("/nothing/plain")
+    async def write() -> Response:
+        return Response("written", 201)
+
+
+async def _answer(_request: Request, error: Exception) -> Response:
+    return Response(f"refused: {error}", 400)
+
+
+async def told(app: FastAPI, method: str, path: str) -> tuple[int, str, dict[str, str]]:
+    async with httpx.AsyncClient(transport=ASGITransport(app), base_url="http://test") as client:
+        answer = await client.request(method, path, headers={"language": "en"})
+        return answer.status_code, answer.text, dict(answer.headers)
+
+
+PATHS = [
+    "/out/in/7/seven/plain",
+    "/out/in/7/se%2Fven/plain",
+    "/out/in/0/sevenseven/plain",
+    "/out/in/x/seven/plain",
+    "/out/in/x/seven/plain?second",
+    "/out/in/7/seven/plain?of%20the%20application",
+    "/out/in/7/seven/plain?of%20the%20router&second",
+    "/out/in/nothing/plain",
+    "/out/in/value?limit=5",
+    "/out/in/header?first",
+    "/out/in/header",
+    "/out/in/value?limit=x",
+    "/out/in/in_a_block",
+    "/out/in/headers",
+    "/out/in/thread",
+    "/out/in/twice",
+    "/out/in/nowhere",
+]
+
+
+@pytest.fixture
+def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The paths that were answered without FastAPI."""
+    paths: list[str] = []
+    answer = plain_reads.Read.__call__
+
+    async def note(self: plain_reads.Read, request: Request) -> Response:
+        paths.append(request.url.path)
+        return await answer(self, request)
+
+    monkeypatch.setattr(plain_reads.Read, "__call__", note)
+    return paths
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
+@pytest.mark.parametrize("path", PATHS)
+async def test_answers_calls_and_errors_are_those_of_fastapi(method: str, path: str) -> None:
+    expected, seen = Log(), Log()
+    as_it_is, ours = application(expected, APIRoute), application(seen, Route)
+    routing.install(ours)
+    assert await told(ours, method, path) == await told(as_it_is, method, path)
+    assert seen.lines == expected.lines
+
+
+async def test_fastapi_is_passed_by_where_little_is_asked_for_and_nowhere_else(read: list[str]) -> None:
+    app = application(Log(), Route)
+    routing.install(app)
+    for path in PATHS:
+        await told(app, "GET", path)
+    assert read == [path.partition("?")[0] for path in PATHS if "plain" in path and "%2F" not in path]
+
+
+async def test_an_override_of_a_dependency_is_heeded() -> None:
+    log = Log()
+    app = application(log, Route)
+    routing.install(app)
+    await told(app, "GET", "/out/in/nothing/plain")
+    app.dependency_overrides[log.dependency("of the router")] = log.dependency("override")
+    log.lines.clear()
+    await told(app, "GET", "/out/in/nothing/plain")
+    assert log.lines == ["of the application", "override", "endpoint"]
+
+
+async def test_a_class_of_routes_that_does_more_does_it() -> None:
+    class Marked(APIRoute):
+        def get_route_handler(self) -> Any:
+            handle = super().get_route_handler()
+
+            async def handle_and_mark(request: Request) -> Response:
+                response = await handle(request)
+                response.headers["X-Marked"] = "yes"
+                return response
+
+            return handle_and_mark
+
+    app = application(Log(), Marked)
+    routing.install(app)
+    _, _, headers = await told(app, "GET", "/out/in/nothing/plain")
+    assert headers["x-marked"] == "yes"
+
+
+@pytest.mark.parametrize("path", ["/articles", "/articles/{id}", "/tags", "/tags/{tag_id}/articles"])
+async def test_what_most_requests_ask_for_goes_the_short_way(people: People, read: list[str], path: str) -> None:
+    ada = await people.join()
+    article = await people.write(ada)
+    tag = await ada.client.post("/tags", json={"name": "one"})
+    path = path.format(id=article.id, tag_id=tag.json()["id"])
+    response = await ada.client.get(path)
+    assert (response.status_code, read) == (200, [path])
