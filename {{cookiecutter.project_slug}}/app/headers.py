@@ -1,8 +1,9 @@
-"""What answers say in their headers, beside their bodies."""
+"""What requests and answers say in their headers, beside their bodies."""
 
 import re
-from collections.abc import Mapping
 from typing import Any, Final
+
+from starlette.types import Scope
 
 _DESCRIBED: Final[dict[str, dict[str, Any]]] = {
     "ETag": {
@@ -25,6 +26,7 @@ _DESCRIBED: Final[dict[str, dict[str, Any]]] = {
 }
 
 
+_CREDENTIALS: Final = {b"authorization", b"cookie"}
 _ENTITY_TAG: Final = re.compile(r'(?:W/)?("[^"]*")')
 
 
@@ -34,6 +36,16 @@ def is_known(if_none_match: str, etag: str) -> bool:
     A proxy that compresses makes `W/"1"` of `"1"`, and of a weak tag's kind no cache minds.
     """
     return if_none_match.strip() == "*" or etag.removeprefix("W/") in _ENTITY_TAG.findall(if_none_match)
+
+
+def received(scope: Scope, name: bytes) -> str:
+    """A header of the request, by its name in small letters; nothing where there is none. `Headers` takes four times
+    as long, which tells where every request is asked.
+    """
+    for known, value in scope["headers"]:
+        if known == name:
+            return str(value, "latin-1")
+    return ""
 
 
 def described(*names: str) -> dict[str, Any]:
@@ -47,11 +59,11 @@ def conditional(*names: str) -> dict[int | str, dict[str, Any]]:
     return {**announced(200, "ETag", *names), 304: {**unchanged, "headers": described("ETag")}}
 
 
-def caching(request_headers: Mapping[str, str]) -> dict[str, str]:
+def caching(scope: Scope) -> dict[str, str]:
     """Who may keep an answer that depends on who asks (RFC 9111): anybody, where nobody said who he is. And asks each
     time whether it is still true.
     """
-    is_known = "authorization" in request_headers or "cookie" in request_headers
+    is_known = any(name in _CREDENTIALS for name, _ in scope["headers"])
     return {"Cache-Control": f"{'private' if is_known else 'public'}, no-cache", "Vary": "Authorization, Cookie"}
 
 

@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Final
 
 import structlog
+from pydantic_core import to_json
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 from app import sentry, telemetry
@@ -40,11 +41,12 @@ def _is_secret(name: str) -> bool:
     return _SECRET.search(name) is not None
 
 
-_encoder: Final = json.JSONEncoder(default=repr)  # made once: json.dumps would make one for each line
-
-
 def _as_json(_logger: WrappedLogger, _method: str, event: EventDict) -> str:
-    return _encoder.encode(event)
+    """In ASCII, which every terminal knows."""
+    try:
+        return to_json(event, fallback=repr, ensure_ascii=True).decode()
+    except ValueError:  # half a character, or bytes that are no text: the standard library writes them all the same
+        return json.dumps(event, default=repr)
 
 
 class _Lines:

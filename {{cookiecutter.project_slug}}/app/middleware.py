@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import sql_timing, telemetry
+from app.headers import received
 from app.problems import problem_response
 from app.shutdown import Shutdown
 
@@ -31,12 +32,13 @@ class RequestContext:
     def __init__(self, app: ASGIApp, shutdown: Shutdown | None = None) -> None:
         self._app = app
         self._shutdown = shutdown or Shutdown(0)
+        self._log = log.bind()  # or structlog would make a logger for each line
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        given = Headers(scope=scope).get("x-request-id", "")
+        given = received(scope, b"x-request-id")
         request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(16)
         scope.setdefault("state", {})["request_id"] = request_id
         structlog.contextvars.clear_contextvars()
@@ -58,7 +60,7 @@ class RequestContext:
         try:
             await self._app(scope, receive, send_with_id)
         except Exception:
-            log.exception("unexpected_error")
+            self._log.exception("unexpected_error")
             if answered:  # half an answer is out: closing the connection is all that can still tell the client
                 raise
             response = problem_response(
@@ -67,7 +69,7 @@ class RequestContext:
             await response(scope, receive, send_with_id)
         finally:
             # The path without the query: addresses may carry what logs must not.
-            log.info(
+            self._log.info(
                 "request",
                 method=scope["method"],
                 path=scope["path"],
@@ -162,18 +164,18 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        declared = Headers(scope=scope).get("content-length", "")
+        declared = received(scope, b"content-length")
         if declared.isdecimal() and int(declared[:20]) > self._max_bytes:  # 20 digits say enough
             response = problem_response(Request(scope), HTTPStatus.REQUEST_ENTITY_TOO_LARGE, self._refusal)
             await response(scope, receive, send)
             return
-        received = 0
+        size = 0
 
         async def receive_within_limit() -> Message:
-            nonlocal received
+            nonlocal size
             message = await receive()
-            received += len(message.get("body", b""))
-            if received > self._max_bytes:
+            size += len(message.get("body", b""))
+            if size > self._max_bytes:
                 raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, self._refusal)
             return message
 

@@ -20,7 +20,7 @@ from sqlalchemy import Select, literal, select
 
 from app.database import UnitOfWork
 from app.errors import NotFound
-from app.headers import caching, is_known
+from app.headers import caching, is_known, received
 from app.models.resource import title_of
 from app.reader import Reader
 from app.repositories.base import Model
@@ -131,7 +131,7 @@ class Collection(Generic[Model]):
         page = await self._json.page(reader, wanted, query, values)
         if of is not None and not page.bodies:
             await _find(reader.fresh(), of, values)
-        headers = caching(request.headers)
+        headers = caching(request.scope)
         if page.last is not None:
             headers["Link"] = f'<{self._next(request, query, page.last)}>; rel="next"'
         if query.count is not None:
@@ -147,7 +147,7 @@ class Collection(Generic[Model]):
         found = await self._json.item(reader.fresh(), rows, shape, values)
         if found is None:
             raise NotFound(self.entity.title)
-        headers = caching(request.headers)
+        headers = caching(request.scope)
         if not shape.include:
             headers |= found.etag
         return _answer(request, found.body, headers)
@@ -182,7 +182,7 @@ class Collection(Generic[Model]):
         if query.skip is not None:
             name, value = "skip", str(query.skip + query.limit)
         else:
-            name, value = "cursor", self._queries.cursor(query.order, last)
+            name, value = "cursor", self._queries.cursor(query, last)
         path = request.scope.get("raw_path") or quote(request.url.path).encode()  # as it was sent, whatever keys hold
         return _without(name, path, _sent(request)) + value
 
@@ -196,7 +196,7 @@ def _answer(request: Request, body: str, headers: dict[str, str]) -> Response:
         version = hashlib.sha256(written)
         version.update(repr(headers).encode())  # or a cache would keep the link to a next page that is no more
         headers["ETag"] = f'W/"{version.hexdigest()[:32]}"'
-    if "ETag" in headers and is_known(request.headers.get("if-none-match", ""), headers["ETag"]):
+    if "ETag" in headers and is_known(received(request.scope, b"if-none-match"), headers["ETag"]):
         return Response(status_code=status.HTTP_304_NOT_MODIFIED, headers=headers)
     return Response(written, media_type=JSON, headers=headers)
 

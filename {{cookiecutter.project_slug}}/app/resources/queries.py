@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final
 
+from pydantic_core import to_json
+
 from app.prepared import Key
 from app.resources.catalog import Catalog
 from app.resources.description import Entity, Field
@@ -84,6 +86,11 @@ class ListQuery:
     count: str | None = None
 
     @cached_property
+    def sort(self) -> str:
+        """The order, as a query string says it."""
+        return _written(self.order)
+
+    @cached_property
     def form(self) -> Hashable:
         """Queries of the same form differ in values alone."""
         empty = None if self.after is None else tuple(value is None for value in self.after)
@@ -155,14 +162,14 @@ class QueryReader:
         given.finish()
         return shape
 
-    def cursor(self, order: Sequence[Term], values: Sequence[Any]) -> str:
-        """Where a list goes on after the row with these values of what it is sorted by."""
+    def cursor(self, query: ListQuery, values: Sequence[Any]) -> str:
+        """Where the list goes on after the row with these values of what it is sorted by."""
         texts = [
             None if value is None else text_of(self._entity.by_name[term.field].type, value)
-            for term, value in zip(order, values, strict=True)
+            for term, value in zip(query.order, values, strict=True)
         ]
-        written = json.dumps([self._entity.name, _written(order), texts])
-        return base64.urlsafe_b64encode(written.encode()).decode().rstrip("=")
+        written = to_json([self._entity.name, query.sort, texts])
+        return base64.urlsafe_b64encode(written).decode().rstrip("=")
 
     # ------------------------------------------------------------------------------------------------------ parts
 
