@@ -11,7 +11,7 @@ from sqlalchemy.sql.visitors import cloned_traverse, iterate
 
 _DIALECT: Final = dialect()  # type: ignore[no-untyped-call]
 _AS_THEY_ARE: Final = {"maintain_key": True, "detect_subquery_cols": True}
-_MOST_PARTED: Final = 100  # some may be built for one request, and take ten kilobytes
+_MOST_KNOWN: Final = 100  # some may be built for one request, and take ten kilobytes
 
 
 class _Parameter:
@@ -71,16 +71,22 @@ def parted(statement: Select[Any]) -> tuple[Key, Mapping[str, Any]]:
     `literal_execute`, which are part of the shape. A parameter with a name may have one too: `bindparam("author", 7)`,
     or by `.params(author=7)`.
     """
-    key, values, is_for_good = _parted(statement)
-    return (key, values) if is_for_good else _parted.__wrapped__(statement)[:2]
+    key, values = _parted(statement) if has_fixed_values(statement) else _parted.__wrapped__(statement)
+    return key, values
 
 
-@lru_cache(maxsize=_MOST_PARTED)  # it is the same statement each time for most requests, and not only an equal one
-def _parted(statement: Select[Any]) -> tuple[Key, Mapping[str, Any], bool]:
-    """The same, and whether it is so the next time: not where a value is asked of a function."""
+@lru_cache(maxsize=_MOST_KNOWN)  # it is the same statement each time for most requests, and not only an equal one
+def has_fixed_values(statement: Select[Any]) -> bool:
+    """Whether `parted` says the same of it each time: not where a value is asked of a function."""
+    key = statement._generate_cache_key()  # noqa: SLF001  # as below
+    return key is None or all(bind.callable is None for bind in key.bindparams)
+
+
+@lru_cache(maxsize=_MOST_KNOWN)
+def _parted(statement: Select[Any]) -> tuple[Key, Mapping[str, Any]]:
     key = statement._generate_cache_key()  # noqa: SLF001  # what SQLAlchemy keeps its own compiled statements by
     if key is None:
-        return Key(statement), {}, True
+        return Key(statement), {}
     written = tuple(
         tuple(bind.effective_value or ()) if bind.expanding else bind.effective_value
         for bind in key.bindparams
@@ -91,8 +97,7 @@ def _parted(statement: Select[Any]) -> tuple[Key, Mapping[str, Any], bool]:
         for place, bind in enumerate(key.bindparams)
         if not _is_written(bind) and not bind.required
     }
-    is_for_good = all(bind.callable is None for bind in key.bindparams)
-    return Key(key.key, written), {**values, **(key.params or {})}, is_for_good
+    return Key(key.key, written), {**values, **(key.params or {})}
 
 
 def parametrized(statement: Select[Any]) -> Select[Any]:

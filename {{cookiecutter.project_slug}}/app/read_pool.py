@@ -12,9 +12,12 @@ from typing import Any, Final
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from app.connections import Connection
+from app.deadlines import Deadlines
 
 # Seconds that a connection has, whose statement was given up, to be told so and to part.
 _FAREWELL: Final = 5.0
+
+_Turn = asyncio.Future[Connection | None]
 
 
 class ReadPool:
@@ -24,10 +27,10 @@ class ReadPool:
         """`timeout` is how many seconds to wait for a connection where all are in use."""
         self._connect = connect
         self._size = size
-        self._timeout = timeout
         self._idle: list[Connection] = []
         # Who waits, in the order in which they came, for a place and the connection that somebody leaves with it.
-        self._waiting: OrderedDict[asyncio.Future[Connection | None], None] = OrderedDict()
+        self._waiting: OrderedDict[_Turn, None] = OrderedDict()
+        self._deadlines: Deadlines[_Turn] = Deadlines(timeout, _give_up)
         self._farewells: set[asyncio.Task[None]] = set()
         self._in_use = 0
         self._is_closed = False
@@ -88,11 +91,9 @@ class ReadPool:
         return None
 
     async def _wait(self) -> Connection | None:
-        # Not asyncio's semaphore and time limit: they cost as much as the question to PostgreSQL does.
-        loop = asyncio.get_running_loop()
-        turn: asyncio.Future[Connection | None] = loop.create_future()
+        turn: _Turn = asyncio.get_running_loop().create_future()
         self._waiting[turn] = None
-        limit = loop.call_later(self._timeout, _give_up, turn)
+        self._deadlines.watch(turn)
         try:
             return await turn
         except asyncio.CancelledError:
@@ -100,7 +101,7 @@ class ReadPool:
                 self._leave(turn.result())
             raise
         finally:
-            limit.cancel()
+            self._deadlines.forget(turn)
             self._waiting.pop(turn, None)
 
     def _leave(self, connection: Connection | None = None) -> None:
@@ -129,6 +130,6 @@ class ReadPool:
             farewell.exception()  # a connection that is lost anyway
 
 
-def _give_up(turn: "asyncio.Future[Connection | None]") -> None:
+def _give_up(turn: _Turn) -> None:
     if not turn.done():
         turn.set_exception(PoolTimeoutError("Every connection is in use"))

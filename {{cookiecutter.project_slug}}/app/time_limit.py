@@ -7,6 +7,7 @@ import structlog
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.deadlines import Deadlines
 from app.problems import problem_response
 
 log = structlog.get_logger(__name__)
@@ -23,7 +24,7 @@ class TimeLimit:
     def __init__(self, app: ASGIApp, seconds: float) -> None:
         self._app = app
         self._seconds = seconds
-        self._deadlines = _Deadlines(seconds)
+        self._deadlines = Deadlines(seconds, _give_up)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -65,36 +66,7 @@ class _Request:
         self.is_given_up = False
 
 
-class _Deadlines:
-    """Gives up what has taken its seconds and has not begun to answer.
-
-    All have the same time, so the first that came is the first that is due, and one timer is enough. `asyncio.timeout`
-    sets one for each, which takes longer than the rest of this module.
-    """
-
-    def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
-        self._due: dict[_Request, float] = {}
-        self._loop: asyncio.AbstractEventLoop | None = None  # that has the timer
-
-    def watch(self, request: _Request) -> None:
-        loop = request.task.get_loop()
-        self._due[request] = loop.time() + self._seconds
-        if self._loop is not loop:
-            self._loop = loop
-            loop.call_later(self._seconds, self._give_up, loop)
-
-    def forget(self, request: _Request) -> None:
-        self._due.pop(request, None)
-
-    def _give_up(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = None
-        for request, when in list(self._due.items()):
-            if when > loop.time():
-                self._loop = loop
-                loop.call_at(when, self._give_up, loop)
-                break
-            self.forget(request)
-            if not request.has_begun:
-                request.is_given_up = True
-                request.task.cancel()
+def _give_up(request: _Request) -> None:
+    if not request.has_begun:
+        request.is_given_up = True
+        request.task.cancel()

@@ -149,6 +149,20 @@ def test_what_is_named_like_a_secret_is_hidden(settings: Settings, capsys: pytes
     assert line["user"] == "ada"
 
 
+@pytest.mark.parametrize("value", ["naïve", "half a \ud83d", "no\nline", b"\xff", float("nan"), {1: {"a"}}, object])
+def test_whatever_is_told_is_one_line_of_ascii(
+    settings: Settings, capsys: pytest.CaptureFixture[str], value: object
+) -> None:
+    logs.configure(settings.model_copy(update={"environment": "production"}))
+    structlog.get_logger("test").info("told", value=value)
+    out = capsys.readouterr().out
+    assert out.isascii()
+    (line,) = lines(out)
+    assert line["event"] == "told"
+    if isinstance(value, str):
+        assert line["value"] == value
+
+
 def test_libraries_take_the_same_way_out(settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
     logs.configure(settings.model_copy(update={"environment": "production"}))
     logging.getLogger("uvicorn.error").warning("from %s", "uvicorn")

@@ -57,18 +57,20 @@ class Term:
     descending: bool
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # kept by what they are, which is told at once, or by their forms
 class Shape:
     """Which fields of a row are wanted, and what they lead to: `{"author": Shape(…)}`."""
 
     fields: tuple[str, ...]
     include: dict[str, "Shape"] = field(default_factory=dict)
 
-    def __hash__(self) -> int:
-        return hash((self.fields, frozenset(self.include.items())))
+    @cached_property
+    def form(self) -> Hashable:
+        """What decides how it is said in SQL."""
+        return Key(self.fields, frozenset((name, shape.form) for name, shape in self.include.items()))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # as above
 class ListQuery:
     """Which part of a list, in which order, and how much of each row.
 
@@ -94,7 +96,7 @@ class ListQuery:
     def form(self) -> Hashable:
         """Queries of the same form differ in values alone."""
         empty = None if self.after is None else tuple(value is None for value in self.after)
-        return Key(self.shape, self.order, self.limit, self.skip is None, empty, self.condition)
+        return Key(self.shape.form, self.order, self.limit, self.skip is None, empty, self.condition)
 
     @cached_property
     def condition(self) -> Hashable:
