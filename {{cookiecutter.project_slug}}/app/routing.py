@@ -8,17 +8,18 @@ from fastapi import APIRouter, FastAPI, Request
 from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
 from starlette._utils import get_route_path
 from starlette.exceptions import HTTPException
+from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.routing import BaseRoute, Match
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app import plain_reads
 
-_FOUND: Final = "found_route"
+FOUND: Final = "found_route"  # in a scope: what answers
 _NOT_HERE: Final[tuple[Match, Scope]] = (Match.NONE, {})
 
 
 class Route(APIRoute):
-    """FastAPI's, which adds nothing to a read: so that one which asks for little is answered by `app.plain_reads`.
+    """FastAPI's, which adds nothing to a read: so that one which asks for little is answered without it.
 
     A class of routes that does something around its reads derives from FastAPI's instead.
     """
@@ -34,17 +35,15 @@ class Router(APIRouter):
 class Candidate:
     """A route of FastAPI's as an application has it, with what the routers above it add."""
 
-    def __init__(self, context: RouteContext, app: FastAPI | None) -> None:
-        """`app` is who may have overrides of dependencies."""
+    def __init__(self, context: RouteContext) -> None:
         self.path: str = context.path_format or ""
-        self._app = app
         self._methods = context.methods or set()
         self._pattern = context.path_regex
         self._convertors = context.param_convertors
         self._scope = {"endpoint": context.endpoint, "route": context.original_route}
         self._fastapi = context.app
         is_read = isinstance(context.original_route, Route) and self._methods == {"GET"}
-        self._read = plain_reads.handler_of(context.dependant) if is_read else None
+        self.plain_read = plain_reads.handler_of(context.dependant) if is_read else None
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """As any route: fully, or only the path and not the method."""
@@ -53,23 +52,19 @@ class Candidate:
             return _NOT_HERE
         keys = {name: self._convertors[name].convert(text) for name, text in found.groupdict().items()}
         match = Match.FULL if scope["method"] in self._methods else Match.PARTIAL
-        return match, {**self._scope, "path_params": keys}
+        return match, {**self._scope, "path_params": {**scope.get("path_params", {}), **keys}}
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request that has matched. Raises Starlette's error where only its path has."""
+        """Have FastAPI answer a request that has matched. Raises Starlette's error where only its path has."""
         if scope["method"] not in self._methods:
             raise HTTPException(HTTPStatus.METHOD_NOT_ALLOWED)
-        if self._read is None or (self._app and self._app.dependency_overrides):
-            await self._fastapi(scope, receive, send)
-            return
-        response = await self._read(Request(scope, receive, send))
-        await response(scope, receive, send)
+        await self._fastapi(scope, receive, send)
 
 
-def candidates(routes: Sequence[BaseRoute], app: FastAPI | None = None) -> Iterator[Candidate | RouteContext]:
+def candidates(routes: Sequence[BaseRoute]) -> Iterator[Candidate | RouteContext]:
     """These routes and those of the routers among them, in their order."""
     for context in iter_route_contexts(routes):
-        yield Candidate(context, app) if isinstance(context.original_route, APIRoute) else context
+        yield Candidate(context) if isinstance(context.original_route, APIRoute) else context
 
 
 class Routes(BaseRoute):
@@ -95,16 +90,16 @@ class Routes(BaseRoute):
         for candidate in self._by_segment.get(_first_segment(get_route_path(scope)), self._anywhere):
             match, child_scope = candidate.matches(scope)
             if match is Match.FULL:
-                return match, {**child_scope, _FOUND: candidate}
+                return match, {FOUND: candidate, **child_scope}
         return _NOT_HERE
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer by the route that was found."""
-        await scope[_FOUND].handle(scope, receive, send)
+        await scope[FOUND].handle(scope, receive, send)
 
     def _make(self) -> None:
         """Have a list for each segment of what may match there, in FastAPI's order."""
-        for candidate in candidates([route for route in self._app.routes if route is not self], self._app):
+        for candidate in candidates([route for route in self._app.routes if route is not self]):
             segment = _first_segment(candidate.path or "/{}")
             if "{" in segment:
                 for known in (self._anywhere, *self._by_segment.values()):
@@ -119,6 +114,47 @@ def _first_segment(path: str) -> str:
     return path[1:].partition("/")[0]
 
 
+class PlainReads:
+    """Answers the reads that ask for little before FastAPI hears of them (`app.plain_reads`)."""
+
+    def __init__(self, app: ASGIApp, of: FastAPI, routes: Routes) -> None:
+        self._app = app
+        self._of = of
+        self._routes = routes
+        self._answer_error = ExceptionMiddleware(_raise, handlers=of.exception_handlers)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        read = self._find(scope)
+        if read is None:
+            await self._app(scope, receive, send)
+            return
+        try:
+            response = await read(Request(scope, receive, send))
+        except Exception as error:  # noqa: BLE001  # whoever answers FastAPI's errors answers these, or raises them
+            scope[_ERROR] = error
+            await self._answer_error(scope, receive, send)
+            return
+        await response(scope, receive, send)
+
+    def _find(self, scope: Scope) -> plain_reads.Read | None:
+        if scope["type"] != "http" or scope["method"] != "GET" or self._of.dependency_overrides:
+            return None
+        match, child_scope = self._routes.matches(scope)
+        read: plain_reads.Read | None = getattr(child_scope.get(FOUND), "plain_read", None)
+        if match is Match.FULL and read is not None:
+            scope.update(child_scope)
+        return read
+
+
+_ERROR: Final = "error_of_plain_read"
+
+
+async def _raise(scope: Scope, _receive: Receive, _send: Send) -> None:
+    raise scope[_ERROR]
+
+
 def install(app: FastAPI) -> None:
-    """Have the application find its routes so. It has them all by now."""
-    app.router.routes.insert(0, Routes(app))
+    """Have the application find its routes so, which it has all by now, inside of all middleware, which it has not."""
+    routes = Routes(app)
+    app.router.routes.insert(0, routes)
+    app.add_middleware(PlainReads, of=app, routes=routes)

@@ -176,6 +176,18 @@ async def test_fastapi_is_passed_by_where_little_is_asked_for_and_nowhere_else(r
     assert read == [path.partition("?")[0] for path in PATHS if "plain" in path and "%2F" not in path]
 
 
+async def test_an_error_that_nobody_answers_leaves_the_application() -> None:
+    app = FastAPI()
+
+    async def fail() -> Response:
+        raise ZeroDivisionError
+
+    app.router.routes.append(Route("/plain", fail))
+    routing.install(app)
+    with pytest.raises(ZeroDivisionError):
+        await told(app, "GET", "/plain")
+
+
 async def test_an_override_of_a_dependency_is_heeded() -> None:
     log = Log()
     app = application(log, Route)

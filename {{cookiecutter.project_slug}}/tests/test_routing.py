@@ -2,7 +2,7 @@
 
 import httpx
 import pytest
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, FastAPI, Request
 from httpx import ASGITransport
 from starlette.responses import PlainTextResponse
 from starlette.routing import Mount
@@ -98,3 +98,14 @@ async def test_of_several_the_first_is_found_whatever_it_is() -> None:
     asked = ["/one/fixed", "/one/7", "/two/7", "/three/7", "/three/four/mounted/7"]
     found = [(await get(app, path))[1] for path in asked]
     assert found == ["first", "second 7", "mounted", "second 7", "mounted"]
+
+
+async def test_keys_of_where_the_application_is_mounted_are_known_to_its_routes() -> None:
+    async def endpoint(request: Request) -> dict[str, str]:
+        return request.path_params
+
+    inner, outer = FastAPI(), FastAPI()
+    inner.add_api_route("/articles/{name}", endpoint)
+    routing.install(inner)
+    outer.mount("/{tenant}", inner)
+    assert await get(outer, "/ada/articles/7") == (200, {"tenant": "ada", "name": "7"})

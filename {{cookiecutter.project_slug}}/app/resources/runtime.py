@@ -18,7 +18,7 @@ from app.resources.declaration import ResourceError
 from app.resources.endpoints import Endpoints
 from app.resources.operations import Operation, operations
 from app.resources.overrides import not_by_hand, parameters_of, path_shape
-from app.routing import Candidate, candidates
+from app.routing import FOUND, Candidate, candidates
 from app.services.resource import ResourceService
 
 # Stands for a slash that is part of a key. No path that was decoded holds it: it is half of a character.
@@ -63,7 +63,7 @@ class Runtime(BaseRoute):
                 match, child_scope = route.matches(sent)
                 if match is not Match.NONE:
                     keys = {name: value.replace(_SLASH, "/") for name, value in child_scope["path_params"].items()}
-                    child_scope = {**child_scope, "path_params": keys, "generated_route": route}
+                    child_scope = {**child_scope, "path_params": keys, FOUND: route}
                 if match is Match.FULL:
                     return match, child_scope
                 if match is Match.PARTIAL and partial[0] is Match.NONE:
@@ -72,7 +72,7 @@ class Runtime(BaseRoute):
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer by the route that matched."""
-        await scope["generated_route"].handle(scope, receive, send)
+        await scope[FOUND].handle(scope, receive, send)
 
     def describe(self, description: dict[str, Any], security: list[dict[str, Any]]) -> None:
         """Write the generated operations into an OpenAPI description, and the schemas that they and others need."""
