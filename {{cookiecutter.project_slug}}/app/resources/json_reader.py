@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from sqlalchemy import Row, Select, and_, case, select, tuple_
 
 from app.database import UnitOfWork
+from app.prepared import Prepared
 from app.reader import Reader
 from app.resources.catalog import Catalog
 from app.resources.description import Entity
@@ -100,8 +101,7 @@ class JsonReader:
         names = [key.field for key in self._entity.keys]
         values = [tuple(getattr(entity, name) for name in names) for entity in entities]
         if len(values) == 1 and not self._only_python:
-            statement = self._statements.one(names, self._whole)
-            ((body, version, *keys),) = await uow.fetch(statement, dict(zip(names, values[0], strict=True)))
+            ((body, version, *keys),) = await uow.fetch(self._one, dict(zip(names, values[0], strict=True)))
             return [JsonRow(body, version, keys)]
         rows = await uow.session.execute(self._these(names, values), execution_options={"populate_existing": True})
         whole, keys = self._whole, len(names)
@@ -115,6 +115,11 @@ class JsonReader:
     @cached_property
     def _schema(self) -> type[BaseModel]:
         return self._schema_by_hand or self._catalog.read_schema(self._entity)
+
+    @cached_property
+    def _one(self) -> Prepared:
+        """The row with these keys."""
+        return self._statements.one([key.field for key in self._entity.keys], self._whole)
 
     @cached_property
     def _whole(self) -> Shape:

@@ -108,7 +108,7 @@ class Statements:
             row = select(self._model).where(*(self._column(key) == self._parameter(key, key) for key in keys))
             return self._only(row, [self._json(row, shape), self._version, *(self._shown(key) for key in keys)])
 
-        return self._kept(_Form(("one", shape.form), make))
+        return Prepared(make)
 
     # ------------------------------------------------------------------------------------- for Pydantic to write
 
