@@ -191,14 +191,13 @@ def _answer(request: Request, body: str, headers: dict[str, str]) -> Response:
     """200, or 304 where the client knows it. A list has no version of its own, so that everybody's is made of what it
     says, in its headers too; that of one caller is kept by nobody else, and seldom the same.
     """
-    written = body.encode()
     if "ETag" not in headers and headers["Cache-Control"].startswith("public"):
-        version = hashlib.sha256(written)
+        version = hashlib.sha256(body.encode())
         version.update(repr(headers).encode())  # or a cache would keep the link to a next page that is no more
         headers["ETag"] = f'W/"{version.hexdigest()[:32]}"'
     if "ETag" in headers and is_known(received(request.scope, b"if-none-match"), headers["ETag"]):
         return Response(status_code=status.HTTP_304_NOT_MODIFIED, headers=headers)
-    return Response(written, media_type=JSON, headers=headers)
+    return Response(body, media_type=JSON, headers=headers)
 
 
 def _sent(request: Request) -> bytes:

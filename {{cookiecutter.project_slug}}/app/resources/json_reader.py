@@ -2,9 +2,8 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel
 from sqlalchemy import Row, Select, and_, case, select, tuple_
@@ -20,16 +19,14 @@ from app.resources.statements import Statements
 from app.resources.types import as_python, needs_python
 
 
-@dataclass(frozen=True)
-class Page:
+class Page(NamedTuple):
     """Rows as JSON, and what the last of them is sorted by where there are more."""
 
     bodies: list[str]
     last: Sequence[Any] | None
 
 
-@dataclass(frozen=True)
-class JsonRow:
+class JsonRow(NamedTuple):
     """A row as JSON, with its version if it has one, and its keys where they are wanted."""
 
     body: str
