@@ -1,6 +1,7 @@
 """What is answered without FastAPI is answered as FastAPI would."""
 
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Annotated, Any
 
 import httpx
@@ -186,6 +187,26 @@ async def test_an_error_that_nobody_answers_leaves_the_application() -> None:
     routing.install(app)
     with pytest.raises(ZeroDivisionError):
         await told(app, "GET", "/plain")
+
+
+async def test_an_endpoint_whose_types_cannot_be_read_is_left_to_fastapi_and_no_other_suffers() -> None:
+    class Endpoint:
+        async def __call__(self, request: Request) -> Response:
+            return Response(request.url.path)
+
+    async def of_a_name_for_type_checkers(
+        one: Annotated["Unknown", Depends(Endpoint())],  # type: ignore[name-defined]  # noqa: F821
+    ) -> Response:
+        return Response(one.body)
+
+    app = FastAPI()
+    app.router.routes.append(Route("/object", Endpoint()))
+    app.router.routes.append(Route("/partial", partial(Endpoint().__call__)))
+    app.router.routes.append(Route("/name", of_a_name_for_type_checkers, response_model=None))
+    app.router.routes.append(Route("/other", Endpoint().__call__))
+    routing.install(app)
+    for path in ("/object", "/partial", "/name", "/other"):
+        assert (await told(app, "GET", path))[:2] == (200, path)
 
 
 async def test_an_override_of_a_dependency_is_heeded() -> None:
