@@ -53,9 +53,11 @@ class _Calls:
 
     def add(self, one: Dependant) -> bool:
         """Whether this one asks for little, and all that it depends on."""
+        if one.scope or one.path_params or not _asks_for_little(one):  # FastAPI calls it once in each scope
+            return False
         if one.call in self._places:
             return True
-        if one.path_params or not _asks_for_little(one) or not all(self.add(other) for other in one.dependencies):
+        if not all(self.add(other) for other in one.dependencies):
             return False
         self.made.append(self.of(one))
         self._places[one.call] = len(self.made) - 1

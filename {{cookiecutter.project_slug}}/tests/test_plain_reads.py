@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import httpx
 import pytest
-from fastapi import APIRouter, Depends, FastAPI, Header, Path, Request, Response
+from fastapi import APIRouter, Depends, FastAPI, Header, Path, Request, Response, Security
 from fastapi.routing import APIRoute
 from httpx import ASGITransport
 
@@ -44,6 +44,7 @@ def application(log: Log, route_class: type[APIRoute]) -> FastAPI:
     router = APIRouter(route_class=route_class, prefix="/in", dependencies=[Depends(of_router)])
     add_plain_reads(router, log)
     add_others(router, log)
+    add_what_is_called_twice(router, log)
     app.include_router(router, prefix="/out", dependencies=[Depends(of_application)])
     app.exception_handler(httpx.InvalidURL)(_answer)
     return app
@@ -101,17 +102,39 @@ def add_others(router: APIRouter, log: Log) -> None:
     def thread(one: Annotated[str, Depends(first)]) -> Response:
         return Response(one)
 
-    async def twice(
-        one: Annotated[str, Depends(first, use_cache=False)], two: Annotated[str, Depends(first, use_cache=False)]
-    ) -> Response:
-        return Response(one + two)
-
-    for endpoint in (value, header, in_a_block, headers, thread, twice):
+    for endpoint in (value, header, in_a_block, headers, thread):
         router.add_api_route(f"/{endpoint.__name__}", endpoint)
 
     @router.post("/nothing/plain")
     async def write() -> Response:
         return Response("written", 201)
+
+
+def add_what_is_called_twice(router: APIRouter, log: Log) -> None:
+    first = log.dependency("first")
+
+    async def twice(
+        one: Annotated[str, Depends(first, use_cache=False)], two: Annotated[str, Depends(first, use_cache=False)]
+    ) -> Response:
+        return Response(one + two)
+
+    async def twice_then(
+        one: Annotated[str, Depends(first)], two: Annotated[str, Depends(first, use_cache=False)]
+    ) -> Response:
+        return Response(one + two)
+
+    async def in_two_scopes(
+        one: Annotated[str, Depends(first)], two: Annotated[str, Depends(first, scope="function")]
+    ) -> Response:
+        return Response(one + two)
+
+    async def with_scopes(
+        one: Annotated[str, Depends(first)], two: Annotated[str, Security(first, scopes=["all"])]
+    ) -> Response:
+        return Response(one + two)
+
+    for endpoint in (twice, twice_then, in_two_scopes, with_scopes):
+        router.add_api_route(f"/{endpoint.__name__}", endpoint)
 
 
 async def _answer(_request: Request, error: Exception) -> Response:
@@ -141,6 +164,9 @@ PATHS = [
     "/out/in/headers",
     "/out/in/thread",
     "/out/in/twice",
+    "/out/in/twice_then",
+    "/out/in/in_two_scopes",
+    "/out/in/with_scopes",
     "/out/in/nowhere",
 ]
 
