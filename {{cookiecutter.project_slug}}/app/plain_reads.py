@@ -108,6 +108,7 @@ def _asks_for_little(one: Dependant) -> bool:
         one.security_scopes_param_name,
         one.own_oauth_scopes,
         one.parent_oauth_scopes,
+        one.concurrency,
         not one.use_cache,
     )
     return not any(more) and (iscoroutinefunction(one.call) or iscoroutinefunction(type(one.call).__call__))

@@ -44,7 +44,7 @@ def application(log: Log, route_class: type[APIRoute]) -> FastAPI:
     router = APIRouter(route_class=route_class, prefix="/in", dependencies=[Depends(of_router)])
     add_plain_reads(router, log)
     add_others(router, log)
-    add_what_is_called_twice(router, log)
+    add_what_fastapi_calls_its_way(router, log)
     app.include_router(router, prefix="/out", dependencies=[Depends(of_application)])
     app.exception_handler(httpx.InvalidURL)(_answer)
     return app
@@ -110,7 +110,7 @@ def add_others(router: APIRouter, log: Log) -> None:
         return Response("written", 201)
 
 
-def add_what_is_called_twice(router: APIRouter, log: Log) -> None:
+def add_what_fastapi_calls_its_way(router: APIRouter, log: Log) -> None:
     first = log.dependency("first")
 
     async def twice(
@@ -133,7 +133,10 @@ def add_what_is_called_twice(router: APIRouter, log: Log) -> None:
     ) -> Response:
         return Response(one + two)
 
-    for endpoint in (twice, twice_then, in_two_scopes, with_scopes):
+    async def one_at_a_time(one: Annotated[str, Depends(first, max_concurrency=1)]) -> Response:
+        return Response(one)
+
+    for endpoint in (twice, twice_then, in_two_scopes, with_scopes, one_at_a_time):
         router.add_api_route(f"/{endpoint.__name__}", endpoint)
 
 
@@ -167,6 +170,7 @@ PATHS = [
     "/out/in/twice_then",
     "/out/in/in_two_scopes",
     "/out/in/with_scopes",
+    "/out/in/one_at_a_time",
     "/out/in/nowhere",
 ]
 
