@@ -88,7 +88,8 @@ class Read:
         values: dict[str, Any] = {}
         problems: list[Any] = []
         for key in self._keys:
-            values[key.name], errors = key.validate(request.path_params[key.alias], values, loc=("path", key.alias))
+            name = key.validation_alias or key.alias
+            values[key.name], errors = key.validate(request.path_params[name], values, loc=("path", name))
             problems.extend(errors)
         if problems:
             raise RequestValidationError(problems)

@@ -71,6 +71,10 @@ def add_plain_reads(router: APIRouter, log: Log) -> None:
     ) -> Response:
         return Response(f"{number!r} {word!r} {two} {pair} {method}")
 
+    @router.get("/under/another/{number}/plain")  # noqa: FAST003  # it is in it, by its alias
+    async def other_name(key: Annotated[int, Path(validation_alias="number")]) -> Response:
+        return Response(repr(key))
+
     @router.get("/nothing/plain")
     async def nothing() -> Response:
         log.lines.append("endpoint")
@@ -158,6 +162,8 @@ PATHS = [
     "/out/in/x/seven/plain?second",
     "/out/in/7/seven/plain?of%20the%20application",
     "/out/in/7/seven/plain?of%20the%20router&second",
+    "/out/in/under/another/7/plain",
+    "/out/in/under/another/x/plain",
     "/out/in/nothing/plain",
     "/out/in/value?limit=5",
     "/out/in/header?first",
