@@ -77,8 +77,8 @@ class Routes(BaseRoute):
 
     def __init__(self, app: FastAPI) -> None:
         self._app = app
-        self._by_segment: dict[str, list[Candidate | RouteContext]] = {}
-        self._anywhere: list[Candidate | RouteContext] = []
+        self._by_segment: dict[str, list[Candidate | RouteContext | _Limited]] = {}
+        self._anywhere: list[Candidate | RouteContext | _Limited] = []
         self._is_made = False
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
@@ -90,7 +90,7 @@ class Routes(BaseRoute):
         for candidate in self._by_segment.get(_first_segment(get_route_path(scope)), self._anywhere):
             match, child_scope = candidate.matches(scope)
             if match is Match.FULL:
-                return match, {FOUND: candidate, **child_scope}
+                return _NOT_HERE if isinstance(candidate, _Limited) else (match, {FOUND: candidate, **child_scope})
         return _NOT_HERE
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -99,7 +99,7 @@ class Routes(BaseRoute):
 
     def _make(self) -> None:
         """Have a list for each segment of what may match there, in FastAPI's order."""
-        for candidate in candidates([route for route in self._app.routes if route is not self]):
+        for candidate in self._candidates():
             segment = _first_segment(candidate.path or "/{}")
             if "{" in segment:
                 for known in (self._anywhere, *self._by_segment.values()):
@@ -107,6 +107,30 @@ class Routes(BaseRoute):
             else:
                 self._by_segment.setdefault(segment, self._anywhere.copy()).append(candidate)
         self._is_made = True
+
+    def _candidates(self) -> "Iterator[Candidate | RouteContext | _Limited]":
+        for route in self._app.routes:
+            if route is not self:
+                has_limits = _has_limits(route)
+                for candidate in candidates([route]):
+                    yield _Limited(candidate) if has_limits else candidate
+
+
+class _Limited:
+    """A route that is left to FastAPI, which alone knows the limits of the routers above it."""
+
+    def __init__(self, candidate: Candidate | RouteContext) -> None:
+        self.path = candidate.path
+        self.matches = candidate.matches
+
+
+def _has_limits(route: BaseRoute) -> bool:
+    """Whether it is a router with limits for bodies (`max_body_size`, `form_limits`), or has one below."""
+    included: Any = getattr(route, "include_context", None)
+    if included is None:
+        return False
+    below: Sequence[BaseRoute] = route.original_router.routes  # type: ignore[attr-defined]  # FastAPI's own class
+    return included.max_body_size is not None or bool(included.form_limits) or any(map(_has_limits, below))
 
 
 def _first_segment(path: str) -> str:

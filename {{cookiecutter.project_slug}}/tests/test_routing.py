@@ -1,8 +1,10 @@
 """A request is answered by the route that FastAPI would find, and as FastAPI would."""
 
+from typing import Annotated
+
 import httpx
 import pytest
-from fastapi import APIRouter, FastAPI, Request
+from fastapi import APIRouter, FastAPI, Form, Request
 from httpx import ASGITransport
 from starlette.responses import PlainTextResponse
 from starlette.routing import Mount
@@ -109,3 +111,23 @@ async def test_keys_of_where_the_application_is_mounted_are_known_to_its_routes(
     routing.install(inner)
     outer.mount("/{tenant}", inner)
     assert await get(outer, "/ada/articles/7") == (200, {"tenant": "ada", "name": "7"})
+
+
+async def test_limits_of_a_router_for_bodies_are_kept() -> None:
+    async def of_starlette(request: Request) -> PlainTextResponse:
+        return PlainTextResponse(str(len(await request.body())))
+
+    async def of_fastapi(a: Annotated[str, Form()]) -> str:
+        return a
+
+    inner, outer, app = APIRouter(), APIRouter(), FastAPI()
+    inner.add_route("/starlette", of_starlette, methods=["POST"])
+    inner.add_api_route("/fastapi", of_fastapi, methods=["POST"])
+    outer.include_router(inner, prefix="/inner", form_limits={"max_fields": 1}, max_body_size=9)
+    app.include_router(outer, prefix="/outer")
+    routing.install(app)
+    async with httpx.AsyncClient(transport=ASGITransport(app), base_url="http://test/outer/inner") as client:
+        assert (await client.post("/starlette", content="x" * 9)).text == "9"
+        assert (await client.post("/starlette", content="x" * 10)).status_code == 413
+        assert (await client.post("/fastapi", data={"a": "1"})).status_code == 200
+        assert (await client.post("/fastapi", data={"a": "1", "b": "2"})).status_code == 400
