@@ -145,7 +145,8 @@ class PlainReads:
         self._app = app
         self._of = of
         self._routes = routes
-        self._answer_error = ExceptionMiddleware(_raise, handlers=of.exception_handlers)
+        handlers = {error: answer for error, answer in of.exception_handlers.items() if error not in (500, Exception)}
+        self._answer_error = ExceptionMiddleware(_raise, handlers=handlers)  # FastAPI has those two outermost
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         read = self._find(scope)
@@ -174,7 +175,7 @@ _ERROR: Final = "error_of_plain_read"
 
 
 async def _raise(scope: Scope, _receive: Receive, _send: Send) -> None:
-    raise scope[_ERROR]
+    raise scope.pop(_ERROR)  # or the two would hold each other
 
 
 def install(app: FastAPI) -> None:

@@ -9,6 +9,7 @@ import pytest
 from fastapi import APIRouter, Depends, FastAPI, Header, Path, Request, Response, Security
 from fastapi.routing import APIRoute
 from httpx import ASGITransport
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app import plain_reads, routing
 from app.routing import Route
@@ -220,9 +221,33 @@ async def test_an_error_that_nobody_answers_leaves_the_application() -> None:
         raise ZeroDivisionError
 
     app.router.routes.append(Route("/plain", fail))
+    app.exception_handler(Exception)(_answer)  # what answers before the error leaves
     routing.install(app)
     with pytest.raises(ZeroDivisionError):
         await told(app, "GET", "/plain")
+
+
+async def test_an_error_that_was_answered_is_kept_by_nothing() -> None:
+    async def fail() -> Response:
+        raise httpx.InvalidURL("gone")
+
+    scopes: list[Scope] = []
+
+    class Kept:
+        def __init__(self, app: ASGIApp) -> None:
+            self._app = app
+
+        async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+            scopes.append(scope)
+            await self._app(scope, receive, send)
+
+    app = FastAPI()
+    app.router.routes.append(Route("/plain", fail))
+    app.exception_handler(httpx.InvalidURL)(_answer)
+    routing.install(app)
+    app.add_middleware(Kept)
+    assert (await told(app, "GET", "/plain"))[0] == 400
+    assert not [value for value in scopes[-1].values() if isinstance(value, Exception)]
 
 
 async def test_an_endpoint_whose_types_cannot_be_read_is_left_to_fastapi_and_no_other_suffers() -> None:
