@@ -42,11 +42,14 @@ def _is_secret(name: str) -> bool:
 
 
 def _as_json(_logger: WrappedLogger, _method: str, event: EventDict) -> str:
-    """In ASCII, which every terminal knows."""
-    try:
-        return to_json(event, fallback=repr, ensure_ascii=True).decode()
-    except ValueError:  # half a character, or bytes that are no text: the standard library writes them all the same
-        return json.dumps(event, default=repr)
+    """In ASCII, which every terminal knows. Of an object Pydantic would write more than it says of itself."""
+    with suppress(ValueError):  # half a character: the standard library writes it all the same
+        if _PLAIN.issuperset(map(type, event.values())):
+            return to_json(event, ensure_ascii=True).decode()
+    return json.dumps(event, default=repr)
+
+
+_PLAIN: Final = frozenset({str, int, float, bool, type(None)})
 
 
 class _Lines:

@@ -4,11 +4,13 @@ import asyncio
 import io
 import json
 import logging
+from dataclasses import dataclass, field
 
 import httpx
 import pytest
 import structlog
 from fastapi import FastAPI
+from pydantic import BaseModel, Field
 from sqlalchemy import func, select
 
 from app import logs
@@ -161,6 +163,23 @@ def test_whatever_is_told_is_one_line_of_ascii(
     assert line["event"] == "told"
     if isinstance(value, str):
         assert line["value"] == value
+
+
+def test_what_a_class_leaves_out_of_its_text_is_not_told(
+    settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    @dataclass
+    class Link:
+        code: str = field(repr=False)
+
+    class Form(BaseModel):
+        pin: str = Field(repr=False)
+
+    logs.configure(settings.model_copy(update={"environment": "production"}))
+    numbers = (number for number in range(3))
+    structlog.get_logger("test").info("told", link=Link("between us"), forms=[Form(pin="between us")], numbers=numbers)
+    assert "between us" not in capsys.readouterr().out
+    assert list(numbers) == [0, 1, 2], "to be logged changes nothing"
 
 
 def test_libraries_take_the_same_way_out(settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
