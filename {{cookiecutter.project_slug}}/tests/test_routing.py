@@ -7,7 +7,7 @@ import pytest
 from fastapi import APIRouter, FastAPI, Form, Request
 from httpx import ASGITransport
 from starlette.responses import PlainTextResponse
-from starlette.routing import Mount
+from starlette.routing import Mount, NoMatchFound
 from starlette.types import Receive, Scope, Send
 
 from app import routing
@@ -131,3 +131,16 @@ async def test_limits_of_a_router_for_bodies_are_kept() -> None:
         assert (await client.post("/starlette", content="x" * 10)).status_code == 413
         assert (await client.post("/fastapi", data={"a": "1"})).status_code == 200
         assert (await client.post("/fastapi", data={"a": "1", "b": "2"})).status_code == 400
+
+
+async def test_the_path_of_a_route_is_found_by_its_name() -> None:
+    app, _ = application()
+    assert app.url_path_for("read_article", name="7") == "/articles/7"
+    with pytest.raises(NoMatchFound):
+        app.url_path_for("read_nothing")
+
+
+async def test_so_it_is_beside_generated_routes(app: FastAPI) -> None:
+    assert app.url_path_for("list_articles") == "/articles"
+    with pytest.raises(NoMatchFound):
+        app.url_path_for("read_nothing")

@@ -8,7 +8,8 @@ from urllib.parse import unquote
 from fastapi import APIRouter, FastAPI
 from fastapi.routing import RouteContext
 from starlette._utils import get_route_path
-from starlette.routing import BaseRoute, Match
+from starlette.datastructures import URLPath
+from starlette.routing import BaseRoute, Match, NoMatchFound
 from starlette.types import Receive, Scope, Send
 
 from app import discovery
@@ -73,6 +74,10 @@ class Runtime(BaseRoute):
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer by the route that matched."""
         await scope[FOUND].handle(scope, receive, send)
+
+    def url_path_for(self, name: str, /, **path_params: Any) -> URLPath:
+        """Generated routes have no names here. Raises `NoMatchFound`."""
+        raise NoMatchFound(name, path_params)
 
     def describe(self, description: dict[str, Any], security: list[dict[str, Any]]) -> None:
         """Write the generated operations into an OpenAPI description, and the schemas that they and others need."""
