@@ -10,6 +10,7 @@ async def list_articles(request: Request, reader: Reads) -> Response:
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, lru_cache
+from inspect import unwrap
 from typing import Any, Final, Generic, TypeVar
 from urllib.parse import parse_qsl, quote, unquote_plus
 
@@ -33,6 +34,7 @@ from app.resources.values import text_of
 
 JSON = "application/json"
 _MOST_QUERIES: Final = 500
+_LONGEST_KEPT: Final = 2_000  # bytes of one: few are as long, and somebody may send 500 of sixty thousand
 _HARMLESS: Final = "!$&'()*+,/:;=?@%-._~"  # in an address as it was sent, and in a header
 
 Asked = TypeVar("Asked")
@@ -184,7 +186,7 @@ class Collection(Generic[Model]):
         else:
             name, value = "cursor", self._queries.cursor(query, last)
         path = request.scope.get("raw_path") or quote(request.url.path).encode()  # as it was sent, whatever keys hold
-        return _without(name, path, _sent(request)) + value
+        return _kept(_without, path, _sent(request))(name, path, _sent(request)) + value
 
 
 def _answer(request: Request, body: str, headers: dict[str, str]) -> Response:
@@ -198,6 +200,14 @@ def _answer(request: Request, body: str, headers: dict[str, str]) -> Response:
     if "ETag" in headers and is_known(received(request.scope, b"if-none-match"), headers["ETag"]):
         return Response(status_code=status.HTTP_304_NOT_MODIFIED, headers=headers)
     return Response(body, media_type=JSON, headers=headers)
+
+
+def _kept(read: Callable[..., Asked], *asked: bytes) -> Callable[..., Asked]:
+    """The function that remembers, or the one behind it, where what it would remember is long."""
+    if sum(map(len, asked)) <= _LONGEST_KEPT:
+        return read
+    forgetful: Callable[..., Asked] = unwrap(read)
+    return forgetful
 
 
 def _sent(request: Request) -> bytes:
@@ -223,8 +233,9 @@ def _is_of(name: str, part: str) -> bool:
 
 def _asked(request: Request, read: Callable[[bytes], Asked]) -> Asked:
     """What the query string asks for. Raises FastAPI's error for one that is wrong."""
+    sent = _sent(request)
     try:
-        return read(_sent(request))
+        return _kept(read, sent)(sent)
     except QueryError as error:
         raise RequestValidationError(
             [

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import httpx
 import pytest
 
+from app.routers.articles import articles
 from tests.people import People
 
 
@@ -285,3 +286,18 @@ class TestNothingLeaks:
         for seen in (etag, "*"):
             hidden = await client.get(f"/articles/{draft.id}", headers={"If-None-Match": seen})
             assert hidden.status_code == 404
+
+
+async def test_a_query_of_any_length_is_answered_and_a_long_one_is_not_kept(people: People) -> None:
+    ada = await people.join()
+    for number in range(3):
+        await people.write(ada, title=f"{number}" * 150)
+    kept = articles._list_query.cache_info().currsize  # type: ignore[attr-defined]  # a function with a cache
+    for number in range(3):
+        wanted = ",".join([f"{number}" * 150, *("x" * 150 for _ in range(20))])
+        page = await ada.client.get(f"/articles?title__in={wanted}&limit=1")
+        assert [article["title"][0] for article in page.json()] == [str(number)]
+        both = await ada.client.get(f"/articles?title__nin={wanted}&limit=1")
+        following = await ada.client.get(both.links["next"]["url"])
+        assert len({both.json()[0]["id"], following.json()[0]["id"]}) == 2
+    assert articles._list_query.cache_info().currsize == kept  # type: ignore[attr-defined]
