@@ -70,11 +70,11 @@ def create_app(settings: Settings, catalog: Catalog | None = None) -> FastAPI:
     if metrics:
         metrics.install(app)
     runtime.install(app, catalog or catalog_of(Declarative), routers)
-    routing.install(app)
     # The last one added is the first to see a request.
     app.add_middleware(Retries)
     app.add_middleware(Head)
     app.add_middleware(TrailingSlash)
+    routing.install(app)  # outside of what does nothing for a plain GET
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
     app.add_middleware(TimeLimit, seconds=settings.request_timeout)
     app.add_middleware(SameOrigin, trusted_origins=settings.backend_cors_origins)

@@ -184,7 +184,9 @@ async def _raise(scope: Scope, _receive: Receive, _send: Send) -> None:
 
 
 def install(app: FastAPI) -> None:
-    """Have the application find its routes so, which it has all by now, inside of all middleware, which it has not."""
+    """Have the application find its routes so, which it has all by now. Middleware that was added before sees no plain
+    read; what is added later sees them all.
+    """
     routes = Routes(app)
     app.router.routes.insert(0, routes)
     app.add_middleware(PlainReads, of=app, routes=routes)
