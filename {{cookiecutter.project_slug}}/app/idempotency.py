@@ -80,7 +80,7 @@ async def _keep(uow: UnitOfWork, claimed: IdempotencyKey, fingerprint: bytes, re
 
 
 class IdempotentRoute(Route):
-    """A route whose answer is kept if its endpoint asks for `Once`. It answers no stream."""
+    """A route whose answer is kept if its endpoint asks for `Once`. It answers no stream, and leaves reads alone."""
 
     def get_route_handler(self) -> Handler:
         handle = super().get_route_handler()

@@ -57,7 +57,7 @@ class Term:
     descending: bool
 
 
-@dataclass(frozen=True, eq=False)  # kept by what they are, which is told at once, or by their forms
+@dataclass(frozen=True, eq=False)  # the same is one object, which is seen at once; else `form` tells
 class Shape:
     """Which fields of a row are wanted, and what they lead to: `{"author": Shape(…)}`."""
 
