@@ -1,5 +1,6 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import ColumnElement, Select, Text, delete, literal, literal_column, select
@@ -72,8 +73,7 @@ class Repository(Generic[Model]):
         return entity
 
     async def _flush(self) -> None:
-        columns = self._model.__mapper__.columns
-        with translated({column.name: name for name, column in columns.items()}):
+        with translated(_field_names(self._model)):
             await self._session.flush()
 
     async def delete(self, entity: Model) -> None:
@@ -98,6 +98,12 @@ class Repository(Generic[Model]):
         of_both = [table.c[name] == value for name, value in values.items()]
         result = await self._session.execute(delete(table).where(*of_both).returning(literal(1)))
         return result.first() is not None
+
+
+@cache
+def _field_names(model: type[Declarative]) -> dict[str, str]:
+    """What the model calls its columns."""
+    return {column.name: name for name, column in model.__mapper__.columns.items()}
 
 
 def version_of(table: str) -> ColumnElement[str]:
