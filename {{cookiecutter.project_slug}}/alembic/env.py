@@ -15,10 +15,10 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.schema import SchemaItem
 
 from app.config import Settings, get_settings
-from app.connections import Connection as DriverConnection
+from app.database.connections import Connection as DriverConnection
+from app.database.engine import create_engine
 from app.development import database_server
 from app.discovery import modules
-from app.engine import create_engine
 from app.errors import Unavailable
 from app.models.base import Declarative
 

@@ -10,21 +10,26 @@ from fastapi.middleware.cors import CORSMiddleware
 from fastapi.telemetry import TelemetryConfig
 from fastapi_offline import FastAPIOffline
 
-from app import contract, discovery, logs, problems, routing, sentry, telemetry
+from app import contract, discovery, problems, routing
 from app.config import Settings
-from app.database import Database, open_database
-from app.middleware import BodyLimit, Head, RequestContext, SameOrigin, TrailingSlash
+from app.database.database import Database, open_database
+from app.middleware.body_limit import BodyLimit
+from app.middleware.head import Head
+from app.middleware.proxies import ProxyHeaders
+from app.middleware.request_context import RequestContext
+from app.middleware.request_retries import Retries
+from app.middleware.same_origin import SameOrigin
+from app.middleware.time_limit import TimeLimit
+from app.middleware.trailing_slash import TrailingSlash
 from app.models.base import Declarative
-from app.proxies import ProxyHeaders
-from app.request_retries import Retries
+from app.observability import logs, sentry, telemetry
 from app.resources import runtime
 from app.resources.catalog import Catalog, catalog_of
 from app.shutdown import Shutdown
 from app.throttling import Throttling
-from app.time_limit import TimeLimit
 
 if TYPE_CHECKING:
-    from app.metrics import Metrics
+    from app.observability.metrics import Metrics
 
 
 def create_app(settings: Settings, catalog: Catalog | None = None) -> FastAPI:
@@ -128,7 +133,7 @@ def _metrics(settings: Settings) -> "Metrics | None":
     """What counts for Prometheus, if that is wanted."""
     if settings.metrics_token is None:
         return None
-    from app.metrics import Metrics  # noqa: PLC0415  # its library takes a while to import
+    from app.observability.metrics import Metrics  # noqa: PLC0415  # its library takes a while to import
 
     return Metrics(settings.metrics_token)
 

@@ -38,7 +38,7 @@ def serve(
     host: Annotated[str, typer.Option(envvar="HOST", help="127.0.0.1 is this machine only")] = "127.0.0.1",
 ) -> None:
     """Serve as in production: WEB_CONCURRENCY processes, no reload, no migration, an orderly end after SIGTERM."""
-    from app.server import serve  # noqa: PLC0415  # with uvicorn, more than `--help` needs
+    from app.commands.server import serve  # noqa: PLC0415  # with uvicorn, more than `--help` needs
 
     serve(get_settings(), host, port)
 
@@ -50,7 +50,7 @@ def migrate(
     """Bring the database to the newest schema. Many may do so at the same time."""
     from alembic.util import CommandError  # noqa: PLC0415  # only this command needs Alembic
 
-    from app.migrations import newest_revision, upgrade  # noqa: PLC0415
+    from app.commands.migrations import newest_revision, upgrade  # noqa: PLC0415
 
     try:
         upgrade(get_settings(), revision)
@@ -64,8 +64,8 @@ def worker() -> None:
     """Send the mails that wait in the outbox, until Ctrl-C or SIGTERM. Any number of workers may run at once."""
     import asyncio  # noqa: PLC0415  # with the rest of it, more than `--help` needs
 
-    from app import logs  # noqa: PLC0415
     from app.mail.transports import NoTransport  # noqa: PLC0415
+    from app.observability import logs  # noqa: PLC0415
     from app.worker import serve  # noqa: PLC0415
 
     settings = get_settings()
@@ -101,7 +101,7 @@ def create_superuser(
     The password is asked for twice, or read from standard input if that is no
     terminal: its first line.
     """
-    from app import superusers  # noqa: PLC0415  # as below
+    from app.commands import superusers  # noqa: PLC0415  # as below
 
     if existing and (email or username):
         raise typer.BadParameter("--existing says which account it is: leave --email and --username out")
@@ -132,7 +132,7 @@ def _asked_for(email: str, username: str) -> tuple[str, str, str]:
 @cli.command()
 def backup(file: Annotated[Path, typer.Argument(help="The file to be made")]) -> None:
     """Write the whole database into a file, while others go on using it."""
-    from app import backups  # noqa: PLC0415  # as above
+    from app.commands import backups  # noqa: PLC0415  # as above
 
     try:
         backups.backup(get_settings(), file)
@@ -147,7 +147,7 @@ def restore(
     replace: Annotated[bool, typer.Option("--replace", help="Whatever the database has now may go")] = False,
 ) -> None:
     """Put a backup into the database, which has to be empty: all of it or nothing."""
-    from app import backups  # noqa: PLC0415  # as above
+    from app.commands import backups  # noqa: PLC0415  # as above
 
     try:
         backups.restore(get_settings(), file, replace=replace)

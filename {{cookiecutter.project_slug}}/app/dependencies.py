@@ -9,8 +9,9 @@ from typing import Annotated, Any
 from fastapi import Depends, Header, Path, Request, Response
 
 from app.config import Settings
-from app.database import Database, UnitOfWork
-from app.reader import Reader
+from app.database.database import Database
+from app.database.reader import Reader
+from app.database.unit_of_work import UnitOfWork
 from app.repositories.base import Page
 from app.schemas.page import PageQuery
 from app.services.accounts import AccountService

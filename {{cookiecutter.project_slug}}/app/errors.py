@@ -101,7 +101,7 @@ class Unavailable(Error):
 
 
 class Contended(Unavailable):
-    """The database gave this work up in favour of somebody else's; done again, it comes off (`app.retries`)."""
+    """PostgreSQL gave this work up in favour of somebody else's; done again, it comes off (`app.database.retries`)."""
 
     def __init__(self) -> None:
         super().__init__("Others change the same data at this moment")

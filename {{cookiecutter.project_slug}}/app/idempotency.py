@@ -18,7 +18,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from app.auth.dependencies import caller_of_token
-from app.database import UnitOfWork
+from app.database.unit_of_work import UnitOfWork
 from app.dependencies import Uow
 from app.errors import Invalid
 from app.models.idempotency_key import IdempotencyKey

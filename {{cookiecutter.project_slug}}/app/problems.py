@@ -93,7 +93,7 @@ async def _answer_error(request: Request, error: Error) -> Response:
     if isinstance(error, Invalid) and error.field is not None:
         field_errors = [{"loc": ["body", error.field], "msg": error.detail, "type": "value_error"}]
     if isinstance(error, Contended):
-        request.state.contended = True  # for `app.request_retries`, which may send the answer to another try
+        request.state.contended = True  # for `app.middleware.request_retries`, which may send the answer to another try
     elif isinstance(error, Unavailable):  # the client learns that it is so, the logs why
         cause = error.__cause__
         log.warning("unavailable", detail=error.detail, reason=str(getattr(cause, "orig", cause)))
@@ -136,7 +136,7 @@ def _allowed_methods(request: Request) -> list[str]:
 
 
 def install(app: FastAPI) -> None:
-    """Make the application answer every error as a problem. What nobody expected is answered in `app.middleware`."""
+    """Make the application answer every error as a problem. What nobody expected is answered by `RequestContext`."""
     # Starlette's type wants a handler of Exception; each of ours takes the errors it is registered for.
     app.add_exception_handler(Error, _answer_error)  # type: ignore[arg-type]
     app.add_exception_handler(RequestValidationError, _answer_invalid_request)  # type: ignore[arg-type]

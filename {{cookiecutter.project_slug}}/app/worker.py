@@ -10,14 +10,14 @@ from typing import Any, Final
 
 import structlog
 
-from app import sentry, telemetry
 from app.config import Settings
-from app.database import Database, open_database
+from app.database.database import Database, open_database
 from app.errors import Unavailable
 from app.mail.mail import Mail
 from app.mail.messages import compose
 from app.mail.transports import Refused, Transport, transport_of
 from app.models.outbox import OutboxMessage
+from app.observability import sentry, telemetry
 from app.services.housekeeping import clear_away
 from app.services.mailing import Mailing
 from app.services.outbox import Outbox

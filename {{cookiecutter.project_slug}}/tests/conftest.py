@@ -19,12 +19,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 os.environ.setdefault("SECRET_KEY", secrets.token_urlsafe(48))
 
 from app.config import Settings, get_settings
-from app.connections import Connection
-from app.database import Database, open_database, sessions
-from app.engine import create_engine
+from app.database.connections import Connection
+from app.database.database import Database, open_database, sessions
+from app.database.engine import create_engine
+from app.database.read_pool import ReadPool
+from app.database.replica import ReadSource
 from app.main import create_app
-from app.read_pool import ReadPool
-from app.replica import ReadSource
 from tests.contract import ContractTransport
 from tests.databases import TestDatabases, clone
 from tests.letters import Letters, MailServer, mail_server

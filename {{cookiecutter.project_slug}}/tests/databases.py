@@ -10,9 +10,9 @@ import asyncpg
 from fastapi import FastAPI
 from sqlalchemy import text
 
+from app.commands.migrations import upgrade
 from app.config import Settings
-from app.database import Database, open_database
-from app.migrations import upgrade
+from app.database.database import Database, open_database
 
 PREFIX = "test_"
 

@@ -17,7 +17,7 @@ from pydantic import SecretStr
 from sqlalchemy import func, select, update
 
 from app.config import Settings
-from app.database import Database
+from app.database.database import Database
 from app.mail.transports import SmtpTransport
 from app.models.outbox import OutboxMessage
 from app.services.outbox import Kind, Outbox

@@ -11,7 +11,7 @@ from fastapi import FastAPI
 
 from app.auth.tokens import create_access_token
 from app.config import Settings
-from app.database import Database
+from app.database.database import Database
 from app.models.article import Article
 from app.models.resource import snake
 from app.models.session import UserSession

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import DBAPIError
 
-from app.database import Database
+from app.database.database import Database
 from app.models.audit_event import AuditEvent
 from app.services.audit import AuditLog, Origin
 from tests.people import PASSWORD, People, Person

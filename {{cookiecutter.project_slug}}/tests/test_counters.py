@@ -16,11 +16,11 @@ from pydantic import SecretStr
 from redis.asyncio import Redis
 
 from app import counters as module
-from app import logs
 from app.config import Settings
 from app.counters import Counters
-from app.database import Database
+from app.database.database import Database
 from app.main import create_app
+from app.observability import logs
 
 TWO_A_DAY = parse("2/day")
 

@@ -10,7 +10,7 @@ from sqlalchemy import func, literal, select
 
 from app.auth.dependencies import OptionalCaller
 from app.config import Settings
-from app.database import Database
+from app.database.database import Database
 from app.dependencies import AppSettings, Reads
 from tests.people import People
 

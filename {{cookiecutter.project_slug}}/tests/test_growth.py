@@ -17,7 +17,7 @@ from sqlalchemy import inspect
 
 from app.auth.tokens import create_access_token
 from app.config import Settings
-from app.database import Database, open_database
+from app.database.database import Database, open_database
 from app.models.base import Declarative
 from app.models.resource import snake
 from app.resources.description import Entity

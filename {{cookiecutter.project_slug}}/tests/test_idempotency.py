@@ -15,7 +15,7 @@ from starlette.types import Message, Receive, Scope, Send
 from app.auth.dependencies import CurrentUser
 from app.auth.opaque import digest
 from app.config import Settings
-from app.database import Database
+from app.database.database import Database
 from app.idempotency import IdempotentRoute, Once
 from app.main import create_app
 from app.models.article import Article

@@ -7,7 +7,7 @@ from sqlalchemy import select, text, update
 
 from app.auth.opaque import digest
 from app.config import Settings
-from app.database import Database
+from app.database.database import Database
 from app.models.one_time_token import Purpose
 from app.models.user import User
 from app.models.workspace import Invitation

@@ -11,7 +11,7 @@ from sqlalchemy.exc import MissingGreenlet
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import Mapped, defer, lazyload, mapped_column, registry
 
-from app.database import Database
+from app.database.database import Database
 from app.errors import Invalid
 from app.models.article import Article
 from app.models.base import NAMING_CONVENTION, Declarative

@@ -8,7 +8,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.exc import InvalidRequestError, StatementError
 from sqlalchemy.orm import selectinload
 
-from app.database import Database
+from app.database.database import Database
 from app.models.article import Article
 from app.models.user import User
 from app.repositories.base import Repository, ordering, read_page

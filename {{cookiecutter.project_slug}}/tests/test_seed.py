@@ -11,7 +11,7 @@ from typer.testing import CliRunner, Result
 
 from app.cli import cli
 from app.config import Settings
-from app.database import Database
+from app.database.database import Database
 from app.models.article import Article
 from app.models.user import User
 from tests.contract import ContractTransport

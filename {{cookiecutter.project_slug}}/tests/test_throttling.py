@@ -6,10 +6,10 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from app import logs
 from app.auth import passwords
 from app.config import Settings
 from app.errors import TooManyRequests
+from app.observability import logs
 from app.throttling import Throttling
 from tests.contract import ContractTransport
 from tests.people import PASSWORD, People

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 from app import cli, worker
 from app.config import ROOT, Settings
-from app.database import Database, open_database
+from app.database.database import Database, open_database
 from app.errors import Unavailable
 from app.mail.transports import SmtpTransport
 from app.main import create_app

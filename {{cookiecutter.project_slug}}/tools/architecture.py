@@ -8,7 +8,7 @@ import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 PAGE: Final = ROOT / "docs" / "architecture.md"
@@ -22,23 +22,35 @@ def drawn() -> str:
     _, end, after = rest.partition(_END)
     if not (begin and end):
         raise ValueError(f"{PAGE.name} has no {_BEGIN.strip()} … {_END.strip()}")
-    rows = "".join(f"| {number} | {cell} |\n" for number, cell in enumerate(_rows(), start=1))
-    return f"{before}{begin}\n| | may import what is below |\n|---|---|\n{rows}\n{end}{after}"
+    tables = "\n".join(_table(contract) for contract in _contracts())
+    return f"{before}{begin}\n{tables}\n{end}{after}"
 
 
-def _rows() -> Iterator[str]:
-    """From the top. Modules in one row do not know each other."""
+def _contracts() -> list[Any]:
+    """Those about layers, each of one package."""
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    contracts = settings["tool"]["importlinter"]["contracts"]
-    (layers,) = (contract["layers"] for contract in contracts if contract["type"] == "layers")
+    contracts: list[Any] = settings["tool"]["importlinter"]["contracts"]
+    return [contract for contract in contracts if contract["type"] == "layers"]
+
+
+def _table(contract: Any) -> str:
+    """The layers from the top. Modules in one row do not know each other."""
+    (package,) = contract["containers"]
+    rows = "".join(
+        f"| {number} | {cell} |\n" for number, cell in enumerate(_cells(package, contract["layers"]), start=1)
+    )
+    return f"### `{package.replace('.', '/')}/`\n\n| | may import what is below |\n|---|---|\n{rows}"
+
+
+def _cells(package: str, layers: list[str]) -> Iterator[str]:
     for layer in layers:
         modules = [name.strip() for name in layer.split("|")]
-        yield "<br>".join(f"`{name}` {_sentence(name)}" for name in modules)
+        yield "<br>".join(f"`{name}` {_sentence(f'{package}.{name}')}" for name in modules)
 
 
 def _sentence(module: str) -> str:
     """What the module says of itself first."""
-    path = ROOT / "app" / module.replace(".", "/")
+    path = ROOT / module.replace(".", "/")
     source = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
     docstring = ast.get_docstring(ast.parse(source.read_text(encoding="utf-8"))) or ""
     return " ".join(docstring.split("\n\n")[0].split()).replace("|", "\\|")

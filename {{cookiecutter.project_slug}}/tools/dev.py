@@ -8,8 +8,8 @@ from types import FrameType
 import uvicorn
 from alembic.util import CommandError
 
+from app.commands.migrations import upgrade
 from app.config import ROOT, get_settings
-from app.migrations import upgrade
 from tools.embedded_postgres import EmbeddedPostgresError, serving
 
 
@@ -36,7 +36,7 @@ def serve(host: str, port: int) -> None:
                 reload=True,
                 reload_dirs=[str(ROOT / "app")],
                 log_config=None,
-                proxy_headers=False,  # `app.proxies` knows whom to believe
+                proxy_headers=False,  # `app.middleware.proxies` knows whom to believe
             )
     except (EmbeddedPostgresError, CommandError) as error:
         sys.exit(str(error))

@@ -15,9 +15,9 @@ from sqlalchemy import insert, update
 from sqlalchemy.dialects.postgresql import insert as insert_or_skip
 
 from app.auth.passwords import hash_password
+from app.commands.migrations import upgrade
 from app.config import get_settings
-from app.database import Database, open_database
-from app.migrations import upgrade
+from app.database.database import Database, open_database
 from app.models.article import Article
 from app.models.user import User
 from app.models.workspace import Membership, Workspace

@@ -13,12 +13,13 @@ from app.auth.cookies import access_cookie
 from app.auth.membership import Member, demand
 from app.auth.tokens import read_access_token
 from app.config import Settings
-from app.database import Database, UnitOfWork
+from app.database.database import Database
+from app.database.reader import Reader
+from app.database.unit_of_work import UnitOfWork
 from app.dependencies import FreshReads, Id, Reads, Uow
 from app.errors import Forbidden, NotFound, Unauthenticated
 from app.models.user import User
 from app.models.workspace import Membership
-from app.reader import Reader
 from app.repositories import users
 from app.roles import Role
 

@@ -15,7 +15,7 @@ from sqlalchemy.orm import (
 
 from app.errors import Invalid
 
-# Every constraint has a name that can be foretold: migrations can drop it, and `app.driver_errors`
+# Every constraint has a name that can be foretold: migrations can drop it, and `app.database.driver_errors`
 # can tell a client which field it was.
 NAMING_CONVENTION = {
     "pk": "pk_%(table_name)s",
@@ -68,7 +68,7 @@ class Timestamped:
 
 
 class WorkspaceScoped:
-    """A row of one workspace, invisible to every session that is not bound to it: see `app.tenancy`.
+    """A row of one workspace, invisible to every session that is not bound to it: see `app.database.tenancy`.
 
     The table has a unique constraint on `(workspace_id, id)`. Its children refer to both columns, so that none can
     point at another workspace's row, not even by SQL:

@@ -8,10 +8,10 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Bundle
 
-from app.driver_errors import translated
+from app.database.driver_errors import translated
+from app.database.reader import Reader
 from app.errors import Stale
 from app.models.base import Declarative
-from app.reader import Reader
 from app.schemas.page import PageQuery
 
 Model = TypeVar("Model", bound=Declarative)

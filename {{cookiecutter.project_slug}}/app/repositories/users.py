@@ -6,11 +6,11 @@ from typing import Any, Final
 from sqlalchemy import Select, bindparam, func, or_, select
 from sqlalchemy.orm import make_transient_to_detached
 
+from app.database.prepared import Prepared
 from app.models.one_time_token import OneTimeToken
 from app.models.session import UserSession
 from app.models.user import User
 from app.models.workspace import Membership
-from app.prepared import Prepared
 
 
 def with_id(user_id: int) -> Select[User]:

@@ -8,11 +8,12 @@ from fastapi import Depends, Request
 
 from app.auth.dependencies import Caller, caller_of_token
 from app.auth.membership import Actor
-from app.database import Database, UnitOfWork
+from app.database.database import Database
+from app.database.reader import Reader
+from app.database.unit_of_work import UnitOfWork
 from app.dependencies import Uow
 from app.errors import Forbidden, Unauthenticated
 from app.models.resource import Access
-from app.reader import Reader
 
 
 @dataclass(frozen=True)

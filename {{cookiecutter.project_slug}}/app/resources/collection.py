@@ -19,11 +19,11 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
 from sqlalchemy import Select, literal, select
 
-from app.database import UnitOfWork
+from app.database.reader import Reader
+from app.database.unit_of_work import UnitOfWork
 from app.errors import NotFound
 from app.headers import caching, is_known, received
 from app.models.resource import title_of
-from app.reader import Reader
 from app.repositories.base import Model
 from app.resources import parameters
 from app.resources.catalog import Catalog, catalog_of, narrowed, shown_by

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel
 from sqlalchemy import Row, Select, and_, case, select, tuple_
 
-from app.database import UnitOfWork
-from app.prepared import Prepared
-from app.reader import Reader
+from app.database.prepared import Prepared
+from app.database.reader import Reader
+from app.database.unit_of_work import UnitOfWork
 from app.resources.catalog import Catalog
 from app.resources.description import Entity
 from app.resources.queries import ListQuery, Shape

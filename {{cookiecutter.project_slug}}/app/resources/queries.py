@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from pydantic_core import to_json
 
-from app.prepared import Key
+from app.database.prepared import Key
 from app.resources.catalog import Catalog
 from app.resources.description import Entity, Field
 from app.resources.types import operators

@@ -35,7 +35,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeEngine
 
-from app.prepared import Prepared, has_fixed_values, parametrized, parted
+from app.database.prepared import Prepared, has_fixed_values, parametrized, parted
 from app.repositories.base import version_of
 from app.resources.catalog import Catalog
 from app.resources.description import Entity

@@ -1,6 +1,6 @@
 from datetime import UTC, datetime
 
-from app.database import UnitOfWork
+from app.database.unit_of_work import UnitOfWork
 from app.errors import Conflict, NotFound, Unauthenticated
 from app.models.user import User
 from app.repositories import sessions, users

@@ -3,7 +3,7 @@ from collections.abc import Sequence
 from sqlalchemy import select
 
 from app.auth.membership import Member
-from app.database import UnitOfWork
+from app.database.unit_of_work import UnitOfWork
 from app.errors import Forbidden, NotFound
 from app.models.article import Article
 from app.repositories.base import Repository, Versions

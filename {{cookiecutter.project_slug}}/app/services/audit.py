@@ -1,7 +1,7 @@
 from dataclasses import dataclass
 from typing import Any, Final
 
-from app.database import UnitOfWork
+from app.database.unit_of_work import UnitOfWork
 from app.models.audit_event import AuditEvent
 from app.repositories.base import Repository
 

@@ -2,11 +2,11 @@ from datetime import UTC, datetime
 
 from app.auth.opaque import digest
 from app.config import Settings
-from app.database import UnitOfWork
+from app.database.reader import Reader
+from app.database.unit_of_work import UnitOfWork
 from app.errors import Conflict, Unauthenticated
 from app.models.one_time_token import OneTimeToken, Purpose
 from app.models.user import User
-from app.reader import Reader
 from app.repositories import users
 from app.repositories.base import Repository
 from app.services.audit import AuditLog

@@ -2,9 +2,9 @@ from functools import partial
 
 from sqlalchemy import Delete
 
-from app.database import Database
+from app.database.database import Database
+from app.database.retries import retried
 from app.repositories.expired import deletions
-from app.retries import retried
 
 
 async def clear_away(database: Database) -> None:

@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 from app.auth.membership import Member, demand
 from app.config import Settings
-from app.database import UnitOfWork
+from app.database.unit_of_work import UnitOfWork
 from app.errors import Conflict, Forbidden, NotFound
 from app.models.workspace import Invitation, Workspace
 from app.repositories import workspaces

@@ -2,11 +2,11 @@ from datetime import UTC, datetime
 
 from app.auth.opaque import digest
 from app.config import Settings
-from app.database import UnitOfWork
+from app.database.reader import Reader
+from app.database.unit_of_work import UnitOfWork
 from app.errors import Conflict, Forbidden, Invalid, Unauthenticated
 from app.models.user import User
 from app.models.workspace import Invitation, Membership
-from app.reader import Reader
 from app.repositories import users, workspaces
 from app.repositories.base import Repository
 from app.repositories.workspaces import Shown

@@ -4,7 +4,7 @@ from sqlalchemy import select
 
 from app.auth.opaque import digest, new_token
 from app.config import Settings
-from app.database import UnitOfWork
+from app.database.unit_of_work import UnitOfWork
 from app.mail.mail import Mail
 from app.models.one_time_token import Purpose
 from app.models.outbox import OutboxMessage

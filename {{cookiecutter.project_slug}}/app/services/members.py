@@ -1,5 +1,5 @@
 from app.auth.membership import Member, demand
-from app.database import UnitOfWork
+from app.database.unit_of_work import UnitOfWork
 from app.errors import Conflict, NotFound
 from app.models.workspace import Membership, Workspace
 from app.repositories import users, workspaces

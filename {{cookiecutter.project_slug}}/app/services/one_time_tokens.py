@@ -4,7 +4,7 @@ from sqlalchemy import delete
 from sqlalchemy.dialects.postgresql import insert
 
 from app.auth.opaque import digest, new_token
-from app.database import UnitOfWork
+from app.database.unit_of_work import UnitOfWork
 from app.errors import Unauthenticated
 from app.models.one_time_token import OneTimeToken, Purpose
 from app.models.outbox import OutboxMessage

@@ -1,6 +1,6 @@
 from typing import Any, Literal
 
-from app.database import UnitOfWork
+from app.database.unit_of_work import UnitOfWork
 from app.models.outbox import OutboxMessage
 from app.repositories import outbox
 from app.repositories.base import Repository

@@ -1,7 +1,7 @@
 from sqlalchemy import delete
 
 from app.config import Settings
-from app.database import UnitOfWork
+from app.database.unit_of_work import UnitOfWork
 from app.errors import Conflict, Invalid, Unauthenticated
 from app.models.user import User
 from app.models.workspace import Workspace

@@ -1,6 +1,6 @@
 from app.auth.passwords import hash_password, is_common, verify_password
 from app.config import Settings
-from app.database import UnitOfWork
+from app.database.unit_of_work import UnitOfWork
 from app.errors import Forbidden, Invalid, Unauthenticated
 from app.models.user import User
 from app.repositories import users

@@ -4,7 +4,7 @@ from typing import Any, ClassVar, Generic
 from sqlalchemy import Select, null
 
 from app.auth.membership import Actor
-from app.database import UnitOfWork
+from app.database.unit_of_work import UnitOfWork
 from app.errors import Forbidden, NotFound
 from app.models.base import Declarative
 from app.models.resource import owner_column, title_of

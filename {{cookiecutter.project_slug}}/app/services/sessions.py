@@ -7,7 +7,7 @@ from sqlalchemy import func
 from app.auth.opaque import digest, new_token
 from app.auth.tokens import create_access_token, read_access_token
 from app.config import Settings
-from app.database import UnitOfWork
+from app.database.unit_of_work import UnitOfWork
 from app.errors import NotFound, Unauthenticated
 from app.models.session import RefreshToken, UserSession
 from app.models.user import User

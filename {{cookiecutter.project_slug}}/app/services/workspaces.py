@@ -4,7 +4,7 @@ from sqlalchemy import delete
 
 from app.auth.membership import Member
 from app.config import Settings
-from app.database import UnitOfWork
+from app.database.unit_of_work import UnitOfWork
 from app.errors import NotFound
 from app.models.user import User
 from app.models.workspace import Membership, Workspace

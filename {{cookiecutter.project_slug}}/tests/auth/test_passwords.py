@@ -12,7 +12,7 @@ from sqlalchemy import func, select, update
 
 from app.auth import passwords
 from app.config import Settings
-from app.database import Database, open_database
+from app.database.database import Database, open_database
 from app.models.session import UserSession
 from app.models.user import User
 from app.repositories.users import with_id

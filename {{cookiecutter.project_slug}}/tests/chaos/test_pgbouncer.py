@@ -14,10 +14,10 @@ from pydantic import SecretStr
 from sqlalchemy import func, select
 from structlog.testing import capture_logs
 
+from app.commands.migrations import upgrade
 from app.config import Settings
-from app.database import Database, open_database
+from app.database.database import Database, open_database
 from app.errors import Conflict
-from app.migrations import upgrade
 from app.models.audit_event import AuditEvent
 from app.models.user import User
 from app.repositories.base import Repository

@@ -9,8 +9,8 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
+from app.commands.migrations import upgrade
 from app.config import Settings
-from app.migrations import upgrade
 from tests.databases import clone, connect
 from tests.servers import PATIENCE, POOL_SIZE, OwnPostgres, Server, own_postgres, served, until
 from tests.traffic import ARTICLE, Bare, Writers

@@ -10,9 +10,9 @@ from pydantic import SecretStr
 from sqlalchemy import String, case, cast, func, select, table
 from structlog.testing import capture_logs
 
+from app.commands.migrations import upgrade
 from app.config import Settings
-from app.database import open_database
-from app.migrations import upgrade
+from app.database.database import open_database
 from tests.chaos.standby import Standby, standby_of
 from tests.databases import connect
 from tests.people import PASSWORD

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import DeclarativeBase, mapped_column
 
-from app.database import Database
+from app.database.database import Database
 from app.models.base import text_enum
 from app.models.resource import Access, Resource
 from app.resources.catalog import catalog_of

@@ -17,8 +17,10 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from app import contract, problems
 from app.config import Settings
-from app.database import Database
-from app.middleware import Head, RequestContext, TrailingSlash
+from app.database.database import Database
+from app.middleware.head import Head
+from app.middleware.request_context import RequestContext
+from app.middleware.trailing_slash import TrailingSlash
 from app.models.base import Declarative
 from app.models.resource import Resource
 from app.resources import runtime

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import aliased, mapped_column
 
-from app.database import Database
+from app.database.database import Database
 from tests.resources.columns import OPEN, THING, base_of, exact, model_of, page_of, written
 from tests.resources.conftest import Keyed, Serve, new_base
 

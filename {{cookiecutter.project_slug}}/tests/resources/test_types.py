@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from app.database import Database
+from app.database.database import Database
 from app.resources.types import KINDS, needs_python
 from tests.resources.columns import (
     TABLE,

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import func, select, update
 
 from app.auth.opaque import digest
-from app.database import Database
+from app.database.database import Database
 from app.models.audit_event import AuditEvent
 from app.models.one_time_token import OneTimeToken, Purpose
 from app.models.session import UserSession

@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 
 from app.auth import passwords
 from app.config import Settings
-from app.database import Database
+from app.database.database import Database
 from app.main import create_app
 from app.models.outbox import OutboxMessage
 from app.models.user import User

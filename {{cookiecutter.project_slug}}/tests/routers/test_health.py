@@ -6,7 +6,7 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 
 from app.config import Settings
-from app.database import open_database
+from app.database.database import open_database
 from app.main import create_app
 from tests.contract import ContractTransport
 

@@ -8,7 +8,7 @@ from sqlalchemy import select, text, update
 
 from app.auth.opaque import digest
 from app.config import Settings
-from app.database import Database
+from app.database.database import Database
 from app.models.user import User
 from app.models.workspace import Invitation
 from app.roles import Role

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.auth.opaque import digest
 from app.config import Settings
-from app.database import Database
+from app.database.database import Database
 from app.main import create_app
 from app.models.session import RefreshToken, UserSession
 from app.repositories.users import IN_SESSION

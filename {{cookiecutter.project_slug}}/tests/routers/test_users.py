@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import delete, func, select, text, update
 
 from app.config import Settings
-from app.database import Database
+from app.database.database import Database
 from app.models.article import Article
 from app.models.audit_event import AuditEvent
 from app.models.one_time_token import OneTimeToken

@@ -5,7 +5,7 @@ from sqlalchemy import select
 
 from app.auth.membership import Member
 from app.config import Settings
-from app.database import Database
+from app.database.database import Database
 from app.models.article import Article
 from app.models.audit_event import AuditEvent
 from app.models.workspace import Membership, Workspace

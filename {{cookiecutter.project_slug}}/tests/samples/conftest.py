@@ -9,8 +9,8 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.config import Settings
-from app.database import Database
-from app.engine import create_engine
+from app.database.database import Database
+from app.database.engine import create_engine
 from app.main import create_app
 from app.models.base import Declarative
 from app.resources.catalog import catalog_of

@@ -10,7 +10,7 @@ import pytest
 from fastapi import FastAPI
 
 from app.config import Settings
-from app.database import open_database
+from app.database.database import open_database
 from app.main import create_app
 from app.models.base import Declarative
 from app.resources.catalog import catalog_of

@@ -12,7 +12,7 @@ from hypothesis import settings as examples
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from app.config import Settings
-from app.database import open_database
+from app.database.database import open_database
 from app.main import create_app
 from app.models.base import Declarative
 from app.resources.catalog import catalog_of

@@ -21,12 +21,13 @@ from sqlalchemy.exc import InvalidRequestError, NoResultFound, StatementError
 from sqlalchemy.orm import aliased, defer, joinedload, lazyload, selectinload, subqueryload
 
 from app.config import ROOT
-from app.database import Database, UnitOfWork
+from app.database.database import Database
+from app.database.tenancy import TenantError
+from app.database.unit_of_work import UnitOfWork
 from app.models.article import Article
 from app.models.audit_event import AuditEvent
 from app.models.session import UserSession
 from app.models.user import User
-from app.tenancy import TenantError
 from tests.tenancy.two import Two
 
 NO_WORKSPACE = "The session is bound to no workspace"

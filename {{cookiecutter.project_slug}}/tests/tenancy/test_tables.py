@@ -19,7 +19,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app import discovery
-from app.database import Database
+from app.database.database import Database
 from app.errors import Invalid
 from app.models.base import Declarative, WorkspaceScoped
 from app.models.user import User

@@ -56,7 +56,7 @@ _MODULES: Final = {
         "CurrentUser OptionalCaller Superuser Viewer WorkspaceReads WorkspaceUow Writer require_role"
     ),
     "app.auth.membership": "Actor Member",
-    "app.database": "UnitOfWork",
+    "app.database.unit_of_work": "UnitOfWork",
     "app.dependencies": "Expected Id Reads Uow",
     "app.errors": "Conflict Forbidden Invalid NotFound Stale Unauthenticated",
     "app.headers": "announced conditional",

@@ -17,8 +17,8 @@ import asyncpg
 from alembic import command
 from alembic.script import Script, ScriptDirectory
 
+from app.commands.migrations import config
 from app.config import Settings, get_settings
-from app.migrations import config
 
 _WATCH: Final = Path(__file__).with_name("locks.sql").read_text(encoding="utf-8")
 _ALL_TABLES: Final = """

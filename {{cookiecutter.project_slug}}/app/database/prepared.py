@@ -1,0 +1,192 @@
+"""Statements that are compiled once and asked with other values each time: by the driver itself, without a session."""
+
+from collections.abc import Callable, Hashable, Mapping
+from functools import lru_cache
+from typing import Any, Final
+
+from sqlalchemy import BindParameter, Select
+from sqlalchemy.dialects.postgresql.asyncpg import dialect
+from sqlalchemy.orm.util import LoaderCriteriaOption
+from sqlalchemy.sql.visitors import cloned_traverse, iterate
+
+_DIALECT: Final = dialect()  # type: ignore[no-untyped-call]
+_AS_THEY_ARE: Final = {"maintain_key": True, "detect_subquery_cols": True}
+_MOST_KNOWN: Final = 100  # some may be built for one request, and take ten kilobytes
+
+
+class _Parameter:
+    """What `$1` or another one stands for in a compiled statement."""
+
+    __slots__ = ("_constant", "_convert", "_is_required", "_name")
+
+    def __init__(self, name: str, constant: Any, bind: BindParameter[Any], *, is_required: bool) -> None:
+        self._name = name
+        self._constant = constant
+        self._is_required = is_required
+        self._convert = bind.type.dialect_impl(_DIALECT).bind_processor(_DIALECT)
+
+    def of(self, values: Mapping[str, Any]) -> Any:
+        """What the driver gets."""
+        value = values[self._name] if self._is_required else values.get(self._name, self._constant)
+        return value if self._convert is None else self._convert(value)
+
+
+class Compiled:
+    """A statement as PostgreSQL gets it."""
+
+    __slots__ = ("_parameters", "sql")
+
+    def __init__(self, sql: str, parameters: list[_Parameter]) -> None:
+        self.sql = sql
+        self._parameters = parameters
+
+    def arguments(self, values: Mapping[str, Any]) -> list[Any]:
+        """The values of `$1`, `$2`, …: by the names of the `bindparam`s, or as they were when it was compiled.
+
+        Raises `KeyError` for one that is missing.
+        """
+        return [parameter.of(values) for parameter in self._parameters]
+
+
+class Key:
+    """What something is known by, of many parts: the hash, which takes a walk through all of them, is taken once."""
+
+    __slots__ = ("_hash", "_parts")
+
+    def __init__(self, *parts: Hashable) -> None:
+        self._parts = parts
+        self._hash = hash(parts)
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (isinstance(other, Key) and self._parts == other._parts)
+
+
+def parted(statement: Select[Any]) -> tuple[Key, Mapping[str, Any]]:
+    """What statements have in common that differ in values alone, and the values of this one.
+
+    They are the values of `parametrized`, but for those that are written into the SQL: a list by hand (`in_`) and
+    `literal_execute`, which are part of the shape. A parameter with a name may have one too: `bindparam("author", 7)`,
+    or by `.params(author=7)`.
+    """
+    key, values = _parted(statement) if has_fixed_values(statement) else _parted.__wrapped__(statement)
+    return key, values
+
+
+@lru_cache(maxsize=_MOST_KNOWN)  # it is the same statement each time for most requests, and not only an equal one
+def has_fixed_values(statement: Select[Any]) -> bool:
+    """Whether `parted` says the same of it each time: not where a value is asked of a function."""
+    key = statement._generate_cache_key()  # noqa: SLF001  # as below
+    return key is None or all(bind.callable is None for bind in key.bindparams)
+
+
+@lru_cache(maxsize=_MOST_KNOWN)
+def _parted(statement: Select[Any]) -> tuple[Key, Mapping[str, Any]]:
+    key = statement._generate_cache_key()  # noqa: SLF001  # what SQLAlchemy keeps its own compiled statements by
+    if key is None:
+        return Key(statement), {}
+    written = tuple(
+        tuple(bind.effective_value or ()) if bind.expanding else bind.effective_value
+        for bind in key.bindparams
+        if _is_written(bind)
+    )
+    values = {
+        _name(place) if bind.unique else bind.key: bind.effective_value
+        for place, bind in enumerate(key.bindparams)
+        if not _is_written(bind) and not bind.required
+    }
+    return Key(key.key, written), {**values, **(key.params or {})}
+
+
+def parametrized(statement: Select[Any]) -> Select[Any]:
+    """The statement with parameters in place of its values, each of which has to be given."""
+    key = statement._generate_cache_key()  # noqa: SLF001  # as above
+    if key is None:
+        return statement
+    names = {bind.key: _name(place) for place, bind in enumerate(key.bindparams) if _is_nameless(bind)}
+
+    def name(bind: BindParameter[Any]) -> None:
+        if not _is_written(bind):
+            bind.key, bind.unique, bind.required = names.get(bind.key, bind.key), False, True
+
+    return cloned_traverse(statement, _AS_THEY_ARE, {"bindparam": name})
+
+
+def _name(place: int) -> str:
+    return f"nameless_{place}"
+
+
+def _is_nameless(bind: BindParameter[Any]) -> bool:
+    return bind.unique and not _is_written(bind)
+
+
+def _is_written(bind: BindParameter[Any]) -> bool:
+    return bind.expanding or bind.literal_execute
+
+
+class Prepared:
+    """A statement that always has the same shape: what differs from one time to another is a `bindparam`.
+
+    It is compiled when it is first asked, once for each way in which sessions are kept to a workspace
+    (`app.database.tenancy`).
+    """
+
+    def __init__(
+        self, statement: Select[Any] | Callable[[], Select[Any]], finish: Callable[[str], str] | None = None
+    ) -> None:
+        """Where there are many, `statement` is what makes it: it is not kept then, and takes a hundred times the memory
+        of its SQL. `finish` makes the SQL that is sent of the SQL of the statement.
+        """
+        if isinstance(statement, Select):
+            _refuse_lists(statement)
+        self._statement = statement
+        self._finish = finish
+        self._compiled: dict[LoaderCriteriaOption | None, Compiled] = {}
+
+    def compiled(self, criteria: LoaderCriteriaOption | None) -> Compiled:
+        """The statement, filtered by these."""
+        if criteria not in self._compiled:
+            self._compiled[criteria] = self._compile(criteria)
+        return self._compiled[criteria]
+
+    def _compile(self, criteria: LoaderCriteriaOption | None) -> Compiled:
+        made = self._statement if isinstance(self._statement, Select) else self._statement()
+        _refuse_lists(made)
+        required = {part.key for part in _parameters_of(made) if part.required}
+        # Compiled without values, of which SQLAlchemy would ask for every one.
+        statement = cloned_traverse(made, _AS_THEY_ARE, {"bindparam": _ask_for_nothing})
+        if criteria is not None:
+            statement = statement.options(criteria)
+        compiled = statement.compile(dialect=_DIALECT, compile_kwargs={"render_postcompile": True})
+        names = list(compiled.positiontup or ())
+        return Compiled(
+            self._finish(compiled.string) if self._finish else compiled.string,
+            [
+                _Parameter(name, compiled.params[name], _bind(compiled, name), is_required=name in required)
+                for name in names
+            ],
+        )
+
+
+def _parameters_of(statement: Select[Any]) -> list[BindParameter[Any]]:
+    return [part for part in iterate(statement) if isinstance(part, BindParameter)]
+
+
+def _refuse_lists(statement: Select[Any]) -> None:
+    """Compiled once, `IN` would have the values of that time for ever."""
+    if lists := [part.key for part in _parameters_of(statement) if part.expanding and not part.unique]:
+        raise ValueError(f"IN takes no parameter ({', '.join(lists)}): write `column == any_(bindparam(…))`")
+
+
+def _ask_for_nothing(bind: BindParameter[Any]) -> None:
+    bind.required = False
+
+
+def _bind(compiled: Any, name: str) -> BindParameter[Any]:
+    """What is behind a parameter. A list by hand makes `state_1_1` and `state_1_2` of `state_1`."""
+    while name and name not in compiled.binds:
+        name = name.rpartition("_")[0]
+    bind: BindParameter[Any] = compiled.binds[name]
+    return bind

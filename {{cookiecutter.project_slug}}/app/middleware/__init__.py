@@ -1,0 +1,1 @@
+"""What surrounds every request. Plain ASGI: a `BaseHTTPMiddleware` would cost a task for each request."""
