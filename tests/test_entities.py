@@ -172,7 +172,8 @@ def test_its_tests_pass(shop: Path) -> None:
     written = [file for file in files if (shop / file).exists()]  # pytest-xdist may have suppliers made later
     assert len(written) >= len(files) - 1
     general = [
-        f"tests/{name}.py" for name in ("test_access", "test_contract", "tenancy/test_tables", "test_migrations")
+        f"tests/{name}.py"
+        for name in ("test_access", "test_contract", "tenancy/test_tables", "commands/test_migrations")
     ]
     some = "routers or OnDisk or TestTables or down_and_up or models_are or every_route"
     some += " or (those_and and (order-lines or testimonials or suppliers or products) and (POST or PUT))"

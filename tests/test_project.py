@@ -27,7 +27,13 @@ pytestmark = pytest.mark.xdist_group("project")
 # Tests that the project's own interpreter runs.
 IN_PROJECT = ROOT / "tests" / "in_project"
 # All of the project's tests take minutes, and run once. Where only names or a column differ, these would notice.
-NOTICING = ("test_config.py", "test_contract.py", "test_documents.py", "test_migrations.py", "routers/test_articles.py")
+NOTICING = (
+    "test_config.py",
+    "test_contract.py",
+    "test_documents.py",
+    "commands/test_migrations.py",
+    "routers/test_articles.py",
+)
 SOME_TESTS = ("python", "-m", "pytest", "-q", "-n", "auto", *(f"tests/{name}" for name in NOTICING))
 
 
