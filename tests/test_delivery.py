@@ -40,7 +40,7 @@ def directive(project: Path, name: str, file: str) -> int:
 
 def constant(project: Path, name: str) -> int:
     """The number that the server is started with."""
-    text = (project / "app" / "server.py").read_text(encoding="utf-8")
+    text = (project / "app" / "commands" / "server.py").read_text(encoding="utf-8")
     return int(re.findall(rf"^{name}: Final = (\d+)$", text, re.MULTILINE)[0])
 
 
