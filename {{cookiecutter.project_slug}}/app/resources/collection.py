@@ -28,8 +28,10 @@ from app.repositories.base import Model
 from app.resources import parameters
 from app.resources.catalog import Catalog, catalog_of, narrowed, shown_by
 from app.resources.description import Entity
+from app.resources.given import QueryError
 from app.resources.json_reader import JsonReader
-from app.resources.queries import ListQuery, QueryError, QueryReader, Shape
+from app.resources.queries import ListQuery, Shape
+from app.resources.query_reader import QueryReader
 from app.resources.values import text_of
 
 JSON = "application/json"

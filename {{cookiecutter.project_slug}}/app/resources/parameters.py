@@ -8,7 +8,8 @@ from pydantic import TypeAdapter
 
 from app.resources.catalog import Catalog
 from app.resources.description import Entity, Field
-from app.resources.queries import DEFAULT_LIMIT, INCLUDE_DEPTH, MAX_LIMIT, MAX_VALUES
+from app.resources.queries import DEFAULT_LIMIT
+from app.resources.query_reader import INCLUDE_DEPTH, MAX_LIMIT, MAX_VALUES
 from app.resources.types import asked, operators
 from app.resources.values import listed
 from app.schemas.base import TEXT_PATTERN

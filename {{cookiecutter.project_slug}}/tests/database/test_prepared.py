@@ -11,7 +11,7 @@ from app.database.tenancy import TenantError
 from app.models.article import Article
 from app.models.user import User
 from app.resources.catalog import catalog_of
-from app.resources.queries import QueryReader
+from app.resources.query_reader import QueryReader
 from app.resources.statements import Statements
 from tests.people import People
 from tests.tenancy.two import Two

@@ -16,7 +16,8 @@ from app.models.base import text_enum
 from app.models.resource import Access, Resource
 from app.resources.catalog import catalog_of
 from app.resources.description import Type
-from app.resources.queries import ListQuery, QueryReader
+from app.resources.queries import ListQuery
+from app.resources.query_reader import QueryReader
 from app.resources.statements import Statements
 from tests.resources.conftest import Keyed, new_base
 
