@@ -181,8 +181,8 @@ def _embedded(project: Path, python: Path) -> Iterator[None]:
     command = [str(python), "-m", "tools.embedded_postgres"]
     process = subprocess.Popen(command, cwd=project, stdout=subprocess.PIPE, start_new_session=True)
     assert process.stdout is not None  # a pipe  # noqa: S101
-    process.stdout.readline()
     try:
+        process.stdout.readline()
         yield
     finally:
         process.terminate()
