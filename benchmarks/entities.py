@@ -17,6 +17,8 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
+from command import carry_out
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -153,10 +155,14 @@ def run(project: Path, interpreter: Path | None = None, count: int = COUNT) -> N
             print(f"| {what} | {with_them:.2f} s | {budget} | {without_them:.2f} s |", flush=True)
 
 
-if __name__ == "__main__":
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("project", type=Path, help="a project that can run: its settings in .env or the environment")
     parser.add_argument("--python", type=Path, help="instead of that in the project's .venv")
     parser.add_argument("--count", type=int, default=COUNT)
     given = parser.parse_args()
     run(given.project, given.python, given.count)
+
+
+if __name__ == "__main__":
+    carry_out(main)

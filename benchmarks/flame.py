@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -19,8 +18,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import wrk
+from command import carry_out
 from kinds import KINDS
-from speed import stop
 from stage import staged
 
 if TYPE_CHECKING:
@@ -128,6 +127,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
-    main()
+    carry_out(main)

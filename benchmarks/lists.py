@@ -17,6 +17,7 @@ from statistics import median
 
 import wrk
 from asking import ask, request, with_json
+from command import carry_out
 from stage import staged
 
 ROUNDS, SECONDS = 5, 2
@@ -97,7 +98,11 @@ def run(project: Path) -> None:
             measure(server.port, server.token)
 
 
-if __name__ == "__main__":
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("project", type=Path)
     run(parser.parse_args().project)
+
+
+if __name__ == "__main__":
+    carry_out(main)

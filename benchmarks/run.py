@@ -26,6 +26,7 @@ import entities  # noqa: E402
 import lists  # noqa: E402
 import speed  # noqa: E402
 import wrk  # noqa: E402
+from command import carry_out  # noqa: E402
 from template import export  # noqa: E402  # the template as git would hand it on, as the tests have it
 
 RENDER_ONLY = {"FASTAPI_TEMPLATE_SETUP": "0"}
@@ -145,4 +146,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    carry_out(main)

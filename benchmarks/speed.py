@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import os
 import platform
-import signal
 import subprocess
 import sys
 import tempfile
@@ -26,6 +25,7 @@ import pictures
 import processes
 import results
 import wrk
+from command import carry_out
 from kinds import KINDS
 from results import Results, Sample
 from stage import staged
@@ -144,11 +144,5 @@ def load(file: Path) -> Results:
         sys.exit(f"{file} holds no run that was saved: {error}")
 
 
-def stop(*_: object) -> None:
-    sys.exit("Stopped")
-
-
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, stop)  # so that what was started is stopped
-    signal.signal(signal.SIGINT, stop)
-    main()
+    carry_out(main)
