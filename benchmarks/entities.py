@@ -17,7 +17,7 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
-from command import carry_out
+from command import carry_out, positive
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -159,7 +159,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("project", type=Path, help="a project that can run: its settings in .env or the environment")
     parser.add_argument("--python", type=Path, help="instead of that in the project's .venv")
-    parser.add_argument("--count", type=int, default=COUNT)
+    parser.add_argument("--count", type=positive, default=COUNT)
     given = parser.parse_args()
     run(given.project, given.python, given.count)
 

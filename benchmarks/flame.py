@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import wrk
-from command import carry_out
+from command import carry_out, positive
 from kinds import KINDS
 from stage import staged
 
@@ -119,7 +119,7 @@ def main() -> None:
     parser.add_argument("project", type=Path, help="a project that can run: its settings in .env or the environment")
     parser.add_argument("--python", type=Path, help="instead of that in the project's .venv")
     parser.add_argument("--only", choices=[kind.name for kind in KINDS], default="list", help="this kind of request")
-    parser.add_argument("--seconds", type=int, default=10)
+    parser.add_argument("--seconds", type=positive, default=10)
     parser.add_argument("--into", type=Path, default=Path("build"), help="the directory for what is written")
     given = parser.parse_args()
     (kind,) = (kind for kind in KINDS if kind.name == given.only)

@@ -26,7 +26,7 @@ import entities  # noqa: E402
 import lists  # noqa: E402
 import speed  # noqa: E402
 import wrk  # noqa: E402
-from command import carry_out  # noqa: E402
+from command import carry_out, positive  # noqa: E402
 from template import export  # noqa: E402  # the template as git would hand it on, as the tests have it
 
 RENDER_ONLY = {"FASTAPI_TEMPLATE_SETUP": "0"}
@@ -126,7 +126,7 @@ class Bench:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=int, default=5, help="of each; the median counts")
+    parser.add_argument("--runs", type=positive, default=5, help="of each; the median counts")
     runs = parser.parse_args().runs
     wrk.demand()  # now, and not minutes later
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30

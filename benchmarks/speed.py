@@ -25,7 +25,7 @@ import pictures
 import processes
 import results
 import wrk
-from command import carry_out
+from command import carry_out, positive
 from kinds import KINDS
 from results import Results, Sample
 from stage import staged
@@ -117,8 +117,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("project", type=Path, help="a project that can run: its settings in .env or the environment")
     parser.add_argument("--python", type=Path, help="instead of that in the project's .venv")
-    parser.add_argument("--rounds", type=int, default=ROUNDS)
-    parser.add_argument("--seconds", type=int, default=SECONDS, help="of each load")
+    parser.add_argument("--rounds", type=positive, default=ROUNDS)
+    parser.add_argument("--seconds", type=positive, default=SECONDS, help="of each load")
     parser.add_argument("--only", choices=[kind.name for kind in KINDS], nargs="+", help="these requests")
     parser.add_argument("--save", type=Path, metavar="FILE", help="keep what is found, as JSON")
     parser.add_argument("--compare", type=Path, metavar="FILE", help="print the change since what was kept there")
