@@ -60,13 +60,20 @@ class Results:
 
     @classmethod
     def load(cls, file: Path) -> Results:
-        """What was saved. Raises `OSError`, `ValueError`, `KeyError` or `TypeError` if the file is none of ours."""
+        """What was saved. Raises `OSError`, `ValueError`, `LookupError`, `TypeError` or `AttributeError` if the file is
+        none of ours.
+        """
         kept = json.loads(file.read_text(encoding="utf-8"))
         samples = {
             kind: {name: [Sample(**one) for one in seen] for name, seen in by_name.items()}
             for kind, by_name in kept["samples"].items()
         }
-        return cls(kept["machine"], samples, kept["memory"], kept["start"])
+        found = cls(kept["machine"], samples, dict(kept["memory"]), kept["start"])
+        for kind, by_name in samples.items():
+            for name in by_name:
+                found.middle(kind, name)  # now, and not after the run that is compared with it
+                found.ratio(kind, name)
+        return found
 
 
 HEAD = """\

@@ -140,8 +140,8 @@ def main() -> None:
 def load(file: Path) -> Results:
     try:
         return Results.load(file)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        sys.exit(f"{file} holds no run that was saved: {error}")
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        sys.exit(f"{file} holds no run that this version has saved: {error!r}")
 
 
 if __name__ == "__main__":
