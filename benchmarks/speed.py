@@ -126,6 +126,8 @@ def main() -> None:
     given = parser.parse_args()
     if given.write and given.only:
         parser.error("--write wants the whole run, without --only")
+    if given.save and (given.save.is_dir() or not os.access(given.save.absolute().parent, os.W_OK)):
+        parser.error(f"--save: {given.save} cannot be written: name a file in a directory that is there")
     before = load(given.compare) if given.compare else None
     kinds = [kind for kind in KINDS if not given.only or kind.name in given.only]
     found = run(given.project, python=given.python, kinds=kinds, rounds=given.rounds, seconds=given.seconds)
