@@ -128,7 +128,7 @@ def changes(now: Results, before: Results) -> Iterator[str]:
             figures = [_change(old[key], new[key]) for key in new]
             figures.append("" if name == "ours" else _change(before.ratio(kind, name), now.ratio(kind, name)))
             yield f"| {BY_NAME[kind].title} | {NAMES[name]} | {' | '.join(figures)} |"
-    for name in now.memory.keys() & before.memory.keys():
+    for name in (name for name in now.memory if name in before.memory):
         yield f"| memory, MiB | {NAMES[name]} | {_change(before.memory[name], now.memory[name])} | | | | | |"
     if now.start is not None and before.start is not None:
         yield f"| `import app.main`, s | {NAMES['ours']} | {_change(before.start, now.start)} | | | | | |"

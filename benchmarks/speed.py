@@ -143,7 +143,7 @@ def load(file: Path) -> Results:
     try:
         return Results.load(file)
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
-        sys.exit(f"{file} holds no run that this version has saved: {error!r}")
+        sys.exit(f"{file} holds no run that this version has saved: {type(error).__name__}: {error}")
 
 
 if __name__ == "__main__":
