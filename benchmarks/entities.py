@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -18,6 +17,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from command import carry_out, positive
+from stage import copy_code, interpreter
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -105,12 +105,12 @@ def write_models(project: Path, count: int) -> None:
         (project / "app" / "models" / f"thing_{number:03}.py").write_text(text, encoding="utf-8")
 
 
-def python(project: Path, interpreter: Path, *arguments: str) -> tuple[float, str]:
+def python(project: Path, with_python: Path, *arguments: str) -> tuple[float, str]:
     """Seconds that the interpreter takes, and what it prints."""
     started = time.perf_counter()
     env = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     done = subprocess.run(
-        [interpreter, *arguments], cwd=project, env=env, check=False, capture_output=True, encoding="utf-8"
+        [with_python, *arguments], cwd=project, env=env, check=False, capture_output=True, encoding="utf-8"
     )
     seconds = time.perf_counter() - started
     if done.returncode:
@@ -118,30 +118,30 @@ def python(project: Path, interpreter: Path, *arguments: str) -> tuple[float, st
     return seconds, done.stdout
 
 
-def starting(project: Path, interpreter: Path, path: str, status: int) -> float:
+def starting(project: Path, with_python: Path, path: str, status: int) -> float:
     """Seconds from nothing to the answer to the first request."""
     code = START.replace("PATH", repr(path)).replace("STATUS", str(status))
-    return float(python(project, interpreter, "-c", code)[1].splitlines()[-1])  # after what is logged
+    return float(python(project, with_python, "-c", code)[1].splitlines()[-1])  # after what is logged
 
 
-def run(project: Path, interpreter: Path | None = None, count: int = COUNT) -> None:
+def run(project: Path, own: Path | None = None, count: int = COUNT) -> None:
     """Measure, and print a table."""
-    interpreter = interpreter or project / ".venv" / "bin" / "python"
+    with_python = interpreter(project, own)
     print(f"\n| {count} entities | median | budget | the project without them |\n|---|---|---|---|", flush=True)
     with tempfile.TemporaryDirectory() as directory:
         without, many = Path(directory, "without"), Path(directory, "many")
         for copy in (without, many):
-            shutil.copytree(project, copy, symlinks=True, ignore=shutil.ignore_patterns(".git", ".data", "__pycache__"))
+            copy_code(project, copy)
         write_models(many, count)
 
         def to_any(place: Path) -> float:
-            return starting(place, interpreter, "/health/live", 200)
+            return starting(place, with_python, "/health/live", 200)
 
         def to_generated(place: Path) -> float:
-            return starting(place, interpreter, "/things-000" if place == many else "/tags", 401)
+            return starting(place, with_python, "/things-000" if place == many else "/tags", 401)
 
         def generate(place: Path) -> float:
-            return python(place, interpreter, "-m", "app", "generate", "--into", directory)[0]
+            return python(place, with_python, "-m", "app", "generate", "--into", directory)[0]
 
         measures: dict[str, tuple[Callable[[Path], float], str]] = {
             "start, to the first answer": (to_any, "2 s"),

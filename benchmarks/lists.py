@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -18,7 +17,7 @@ from statistics import median
 import wrk
 from asking import ask, request, with_json
 from command import carry_out
-from stage import staged
+from stage import copy_code, interpreter, staged
 
 ROUNDS, SECONDS = 5, 2
 ROWS = 100
@@ -87,13 +86,13 @@ def measure(port: int, token: str) -> None:
 
 def run(project: Path) -> None:
     """Measure, and print a table."""
+    interpreter(project)
     print("\n| one worker, 16 connections, authenticated | median | budget |\n|---|---|---|", flush=True)
     with tempfile.TemporaryDirectory() as directory:
         copy = Path(directory, "project")
-        # With the owners of files: where root runs this, PostgreSQL's data are somebody else's.
-        subprocess.run(["cp", "-a", project, copy], check=True)
+        copy_code(project, copy)
         (copy / "app" / "routers" / "by_hand.py").write_text(BY_HAND, encoding="utf-8")
-        with staged(copy, None, Path(directory), ["ours"]) as stage:
+        with staged(project, None, Path(directory), ["ours"], code=copy) as stage:
             server = stage.servers["ours"]
             measure(server.port, server.token)
 

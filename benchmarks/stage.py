@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import secrets
+import shutil
 import socket
 import subprocess
 import sys
@@ -126,23 +127,22 @@ class Stage:
 
 
 @contextlib.contextmanager
-def staged(
+def staged(  # noqa: PLR0913  # two of them have a default that is right for most
     project: Path,
     python: Path | None,
     directory: Path,
     names: Sequence[str] = ALL,
     *,
     ours: Sequence[str] = ("-m", "app"),
+    code: Path | None = None,
 ) -> Iterator[Stage]:
     """Have it all there while the block runs, with these servers.
 
-    Without another one, Python is that of the project's .venv; `ours` is what it runs as the project. What the servers
-    say goes into files of the directory.
+    Without another one, Python is that of the project's .venv; `ours` is what it runs as the project, or as a copy of
+    it that `code` names. What the servers say goes into files of the directory.
     """
     project = project.resolve()
-    python = python.absolute() if python else project / ".venv" / "bin" / "python"
-    if not python.exists():
-        sys.exit(f"{python} is not there: is {project} a project, and was it set up (make setup)?")
+    python = interpreter(project, python)
     with contextlib.ExitStack() as stack:
         stack.enter_context(_embedded(project, python))
         address = _address(project, python)
@@ -155,7 +155,7 @@ def staged(
         _migrate(project, python, environment)
         sql = stack.enter_context(Sql(python, of_run))
         ports = {
-            name: stack.enter_context(_serving(command, project, environment, directory / f"{name}.log"))
+            name: stack.enter_context(_serving(command, code or project, environment, directory / f"{name}.log"))
             for name, command in _commands(python, ours).items()
             if name in names
         }
@@ -164,6 +164,20 @@ def staged(
         stage = Stage(sql, servers, workspace, [], project, python, environment, _postmaster(sql))
         stage.fill()
         yield stage
+
+
+def interpreter(project: Path, python: Path | None = None) -> Path:
+    """That of the project's .venv, or another one; ends the run if it is not there."""
+    python = python.absolute() if python else project.resolve() / ".venv" / "bin" / "python"
+    if not python.exists():
+        sys.exit(f"{python} is not there: is {project} a project, and was it set up (make setup)?")
+    return python
+
+
+def copy_code(project: Path, place: Path) -> None:
+    """The project without its environment and its data: a server may be at work on those."""
+    ignored = shutil.ignore_patterns(".git", ".postgres", ".venv", "__pycache__")
+    shutil.copytree(project, place, symlinks=True, ignore=ignored)
 
 
 def _address(project: Path, python: Path) -> str:
