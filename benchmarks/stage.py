@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).resolve().parent
 DATABASE = "speed_benchmark"
+CLAIM = 73_120_946  # the number of a lock, by which runs know of each other
 LOGIN = {"username": "bench", "password": secrets.token_urlsafe(16)}
 ARTICLES = 2_000
 AUTHORS = 100
@@ -148,6 +149,7 @@ def staged(  # noqa: PLR0913  # two of them have a default that is right for mos
         address = _address(project, python)
         of_run = urlsplit(address)._replace(path=f"/{DATABASE}").geturl()
         admin = stack.enter_context(Sql(python, address))
+        _claim(admin)
         admin(f"DROP DATABASE IF EXISTS {DATABASE} WITH (FORCE)")
         admin(f"CREATE DATABASE {DATABASE}")
         stack.callback(admin, f"DROP DATABASE IF EXISTS {DATABASE} WITH (FORCE)")
@@ -187,6 +189,17 @@ def _address(project: Path, python: Path) -> str:
     if done.returncode:
         sys.exit(f"{project} is no project that can run (make setup?):\n{done.stderr}")
     return done.stdout.strip()
+
+
+def _claim(admin: Sql) -> None:
+    """End the run if another one is on the same server: this one would drop its database.
+
+    A claim ends with its connection. Those of all databases are seen, whatever the settings of each run name.
+    """
+    admin(f"SELECT pg_advisory_lock_shared({CLAIM})::text")
+    others = "locktype = 'advisory' AND classid = 0 AND pid <> pg_backend_pid()"
+    if admin(f"SELECT pid FROM pg_locks WHERE objid = {CLAIM} AND {others}"):  # noqa: S608  # a number of ours
+        sys.exit("Another run of the benchmarks is on this PostgreSQL: wait for its end, both would be slow")
 
 
 @contextlib.contextmanager
