@@ -10,6 +10,7 @@ import argparse
 import os
 import platform
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -54,13 +55,27 @@ def timed(command: list[str], cwd: Path, env: dict[str, str] | None = None) -> t
     # Most people's Python keeps what it has compiled.
     as_usual = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     started = time.perf_counter()
-    done = subprocess.run(
-        command, cwd=cwd, env=as_usual | (env or {}), check=False, capture_output=True, encoding="utf-8"
-    )
+    with subprocess.Popen(
+        command,
+        cwd=cwd,
+        env=as_usual | (env or {}),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+        errors="replace",
+        start_new_session=True,
+    ) as process:
+        try:
+            out, err = process.communicate()
+        except BaseException:
+            # As Ctrl-C does it, to all that it has started: they stop their servers and leave the directory.
+            os.killpg(process.pid, signal.SIGINT)
+            process.communicate()
+            raise
     seconds = time.perf_counter() - started
-    if done.returncode or "✗" in done.stderr:
-        sys.exit(f"{' '.join(command)} failed:\n{done.stdout}{done.stderr}")
-    return seconds, done.stdout
+    if process.returncode or "✗" in err:
+        sys.exit(f"{' '.join(command)} failed:\n{out}{err}")
+    return seconds, out
 
 
 class Bench:
