@@ -22,7 +22,7 @@ test: lint ## everything: lint, types, and the tests, which render, set up and t
 	@$(VENV)/python -m pytest -n auto --maxprocesses 4 --dist loadgroup
 
 bench: $(VENV)/installed ## what a user waits for, each beside its floor: a table
-	@PATH="$(CURDIR)/$(VENV):$$PATH" $(VENV)/python benchmarks/run.py
+	@$(VENV)/python benchmarks/run.py
 
 profile: $(DEMO) ## where a request's time goes: a flame graph in build/; of another kind: of=create
 	@$(MAKE) --no-print-directory -C $(DEMO) setup PYTHON="$(PYTHON)"
