@@ -147,6 +147,7 @@ def main() -> None:
     wrk.demand()  # now, and not minutes later
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     print(f"{os.cpu_count()} CPUs, {memory:.0f} GiB, {platform.system()}, Python {platform.python_version()}\n")
+    speed.warn_of_others()  # before it is the load of this run
     print("| what | median | budget | floor in the same run | ratio |\n|---|---|---|---|---|", flush=True)
     with tempfile.TemporaryDirectory() as directory:
         bench = Bench(Path(directory), runs)

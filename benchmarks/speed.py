@@ -100,7 +100,6 @@ def run(
 ) -> Results:
     """Measure, and print tables."""
     wrk.demand()
-    warn_of_others()
     with tempfile.TemporaryDirectory() as directory, staged(project, python, Path(directory)) as stage:
         found = Results(machine(stage))
         print(f"\n{results.HEAD}", flush=True)
@@ -130,6 +129,7 @@ def main() -> None:
         parser.error(f"--save: {given.save} cannot be written: name a file in a directory that is there")
     before = load(given.compare) if given.compare else None
     kinds = [kind for kind in KINDS if not given.only or kind.name in given.only]
+    warn_of_others()
     found = run(given.project, python=given.python, kinds=kinds, rounds=given.rounds, seconds=given.seconds)
     if given.save:
         found.save(given.save)
