@@ -1,10 +1,11 @@
-"""What logins do to everybody else: `make bench`.
+"""What logins do to everybody else: `make bench`, or `python benchmarks/accounts.py PROJECT`.
 
 Many log in at once, and somebody asks another thing meanwhile, of the same worker.
 """
 
 from __future__ import annotations
 
+import argparse
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING
 import processes
 import wrk
 from asking import ask, form, request
+from command import carry_out
 from stage import LOGIN, staged
 
 if TYPE_CHECKING:
@@ -46,6 +48,19 @@ def run(project: Path) -> None:
         before = processes.memory(server.pid)
         logins = threads.submit(wrk.load, server.port, [form("/auth/login", LOGIN)], SECONDS, AT_ONCE)
         p99 = quantiles(waits(server.port, logins), n=100)[98]
-        logins.result()
+        seen = logins.result()
+        print(f"| each of them, p50 | {seen.p50 / 1000:.1f} s | |")
         print(f"| `/health/live` meanwhile, p99 | {p99:.0f} ms | 100 ms |")
         print(f"| memory that they took | {processes.memory(server.pid) - before:.0f} MiB | 200 MiB |", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("project", type=Path)
+    project = parser.parse_args().project
+    wrk.demand()
+    run(project)
+
+
+if __name__ == "__main__":
+    carry_out(main)

@@ -100,7 +100,9 @@ def run(project: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("project", type=Path)
-    run(parser.parse_args().project)
+    project = parser.parse_args().project
+    wrk.demand()
+    run(project)
 
 
 if __name__ == "__main__":
