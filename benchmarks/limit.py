@@ -117,7 +117,8 @@ REFUSED: Answer = (401, [], b"")
 MISSING: Answer = (404, [], b"")
 
 hasher = PasswordHasher()
-threads = ThreadPoolExecutor(max_workers=len(os.sched_getaffinity(0)))
+cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+threads = ThreadPoolExecutor(max_workers=cpus)
 tokens: dict[bytes, tuple[int, int, float]] = {}
 pool: Any = None
 
