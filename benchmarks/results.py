@@ -107,7 +107,7 @@ def rest(results: Results) -> Iterator[str]:
     """What is not of one kind of request."""
     yield "| | limit | textbook | ours | target |"
     yield "|---|---:|---:|---:|---|"
-    if results.memory:
+    if any(results.memory.values()):  # it is known
         held = " | ".join(f"{results.memory[name]:.0f} MiB" for name in ("limit", "textbook", "ours"))
         yield f"| memory of the worker, after the run | {held} | {at_most(results.memory['ours'], MOST_MEMORY)} |"
     if results.start is not None:
