@@ -63,7 +63,10 @@ def run(project: Path, python: Path | None, kind: Kind, seconds: int, into: Path
     """Write the flame graph, and print the rest."""
     wrk.demand()
     demand()
-    into.mkdir(parents=True, exist_ok=True)
+    try:
+        into.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        sys.exit(f"--into: {into} is no directory to write into: {error.strerror}")
     graph, stacks = into / f"profile-{kind.name}.svg", into / f"profile-{kind.name}.txt"
     with (
         tempfile.TemporaryDirectory() as directory,
@@ -75,8 +78,10 @@ def run(project: Path, python: Path | None, kind: Kind, seconds: int, into: Path
         for form, file in (("flamegraph", graph), ("raw", stacks)):
             with ThreadPoolExecutor() as threads:
                 load = threads.submit(wrk.load, server.port, calls.requests, seconds + 2)
-                record(server.pid, form, file, seconds)
+                record(server.pid, form, Path(directory, file.name), seconds)
             load.result()
+        for file in (graph, stacks):  # both or none: they are of one run
+            shutil.copyfile(Path(directory, file.name), file)
     print("\n".join(report(stacks.read_text(encoding="utf-8").splitlines())))
     print(f"\nThe flame graph: {graph}\nThe stacks: {stacks}")
 
