@@ -7,11 +7,13 @@ from typing import Any, Final
 from sqlalchemy import BindParameter, Select
 from sqlalchemy.dialects.postgresql.asyncpg import dialect
 from sqlalchemy.orm.util import LoaderCriteriaOption
+from sqlalchemy.sql.cache_key import CacheKey
 from sqlalchemy.sql.visitors import cloned_traverse, iterate
 
 _DIALECT: Final = dialect()  # type: ignore[no-untyped-call]
 _AS_THEY_ARE: Final = {"maintain_key": True, "detect_subquery_cols": True}
 _MOST_KNOWN: Final = 100  # some may be built for one request, and take ten kilobytes
+_ANONYMOUS: Final = "%("  # what SQLAlchemy begins the name of a parameter with that has none
 
 
 class _Parameter:
@@ -64,12 +66,15 @@ class Key:
         return self is other or (isinstance(other, Key) and self._parts == other._parts)
 
 
+_shapes: dict[Key, tuple[Key, frozenset[int]]] = {}
+
+
 def parted(statement: Select[Any]) -> tuple[Key, Mapping[str, Any]]:
     """What statements have in common that differ in values alone, and the values of this one.
 
-    They are the values of `parametrized`, but for those that are written into the SQL: a list by hand (`in_`) and
-    `literal_execute`, which are part of the shape. A parameter with a name may have one too: `bindparam("author", 7)`,
-    or by `.params(author=7)`.
+    They are the values of `parametrized`, but for those that stay in the statement: a list by hand (`in_`),
+    `literal_execute`, and what is out of reach (`_shape`). They are part of the shape. A parameter with a name may have
+    a value too: `bindparam("author", 7)`, or by `.params(author=7)`.
     """
     key, values = _parted(statement) if has_fixed_values(statement) else _parted.__wrapped__(statement)
     return key, values
@@ -87,17 +92,37 @@ def _parted(statement: Select[Any]) -> tuple[Key, Mapping[str, Any]]:
     key = statement._generate_cache_key()  # noqa: SLF001  # what SQLAlchemy keeps its own compiled statements by
     if key is None:
         return Key(statement), {}
-    written = tuple(
-        tuple(bind.effective_value or ()) if bind.expanding else bind.effective_value
-        for bind in key.bindparams
-        if _is_written(bind)
-    )
-    values = {
-        _name(place) if bind.unique else bind.key: bind.effective_value
-        for place, bind in enumerate(key.bindparams)
-        if not _is_written(bind) and not bind.required
-    }
-    return Key(key.key, written), {**values, **(key.params or {})}
+    shape, out_of_reach = _shape(statement, key)
+    given = key.params or {}
+    written: list[Any] = []
+    values: dict[str, Any] = {}
+    for place, bind in enumerate(key.bindparams):
+        value = given.get(bind.key, bind.effective_value)
+        if place in out_of_reach or _is_written(bind):
+            written.append(tuple(value or ()) if bind.expanding else value)
+        elif not bind.required:
+            values[_name(place) if _is_nameless(bind) else bind.key] = value
+    values.update(given)
+    try:
+        return Key(shape, tuple(written)), values
+    except TypeError:  # a value that cannot be compared, a dict: the statement shares its SQL with none
+        return Key(statement), values
+
+
+def _shape(statement: Select[Any], key: CacheKey) -> tuple[Key, frozenset[int]]:
+    """What statements of the same shape are known by, and the places of those parameters that `parametrized` does not
+    reach, as in `join(Article.author.and_(…))` and in options.
+    """
+    shape = Key(key.key)
+    known = _shapes.get(shape)
+    if known is None:
+        reached: set[str] = set()
+        _cloned(statement, lambda bind: reached.add(bind.key))
+        if len(_shapes) >= _MOST_KNOWN:
+            _shapes.clear()
+        places = frozenset(place for place, bind in enumerate(key.bindparams) if bind.key not in reached)
+        known = _shapes[shape] = shape, places
+    return known
 
 
 def parametrized(statement: Select[Any]) -> Select[Any]:
@@ -111,7 +136,13 @@ def parametrized(statement: Select[Any]) -> Select[Any]:
         if not _is_written(bind):
             bind.key, bind.unique, bind.required = names.get(bind.key, bind.key), False, True
 
-    return cloned_traverse(statement, _AS_THEY_ARE, {"bindparam": name})
+    return _cloned(statement, name)
+
+
+def _cloned(statement: Select[Any], change: Callable[[BindParameter[Any]], None]) -> Select[Any]:
+    """A copy with parameters that were changed so. Options are taken over: SQLAlchemy copies not every one."""
+    options = [option for part in iterate(statement) for option in getattr(part, "_with_options", ())]
+    return cloned_traverse(statement, _AS_THEY_ARE | {"stop_on": options}, {"bindparam": change})
 
 
 def _name(place: int) -> str:
@@ -119,7 +150,7 @@ def _name(place: int) -> str:
 
 
 def _is_nameless(bind: BindParameter[Any]) -> bool:
-    return bind.unique and not _is_written(bind)
+    return (bind.unique or bind.key.startswith(_ANONYMOUS)) and not _is_written(bind)
 
 
 def _is_written(bind: BindParameter[Any]) -> bool:
@@ -156,7 +187,7 @@ class Prepared:
         _refuse_lists(made)
         required = {part.key for part in _parameters_of(made) if part.required}
         # Compiled without values, of which SQLAlchemy would ask for every one.
-        statement = cloned_traverse(made, _AS_THEY_ARE, {"bindparam": _ask_for_nothing})
+        statement = _cloned(made, _ask_for_nothing)
         if criteria is not None:
             statement = statement.options(criteria)
         compiled = statement.compile(dialect=_DIALECT, compile_kwargs={"render_postcompile": True})

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import ARRAY, BigInteger, Select, any_, bindparam, case, func, literal, select, text, tuple_
+from sqlalchemy.orm import with_loader_criteria
 
 from app.database.database import Database
 from app.database.prepared import Prepared
@@ -166,6 +167,24 @@ class TestStatements:
                 tuple_(Article.author_id, Article.title).in_([(person.user.id, title), (0, "")]),
             ):
                 assert await bodies(database, statements, select(Article).where(condition)) == [title], str(condition)
+
+    async def test_nor_is_what_sqlalchemy_copies_with_no_statement(
+        self, database: Database, two: Two, statements: Statements
+    ) -> None:
+        for person, title in ((two.ada, "Ada's"), (two.bob, "Bob's")) * 2:
+            his, ids = person.user.id, literal([person.user.id], ARRAY(BigInteger))
+            author: Any = bindparam("author", literal_execute=True, type_=BigInteger)
+            within = select(Article.id).options(with_loader_criteria(Article, Article.author_id == his)).subquery()
+            for rows in (
+                select(Article).join(Article.author.and_(User.id == his)),
+                select(Article).join(Article.author.and_(User.id == any_(ids))),
+                select(Article).join(Article.author.and_(User.id == bindparam("author"))).params(author=his),
+                select(Article).where(Article.author_id == author).params(author=his),
+                select(Article).where(Article.author_id == bindparam(None, his)),
+                select(Article).options(with_loader_criteria(Article, Article.author_id == his)),
+                select(Article).join(within, within.c.id == Article.id).where(Article.author_id == his),
+            ):
+                assert await bodies(database, statements, rows) == [title], str(rows)
 
     async def test_lists_by_hand_may_be_of_any_length(
         self, database: Database, two: Two, statements: Statements
