@@ -39,8 +39,14 @@ class Conditions:
         self._entity = entity
 
     def filtered(self, rows: Select[Any], query: ListQuery) -> Select[Any]:
-        """Those of the rows that the query means, on whichever page."""
-        statement = rows.where(*(self._condition(one, number) for number, one in enumerate(query.filters)))
+        """Those of the rows that the query means, on whichever page, in no order.
+
+        Raises `ValueError` for rows with a limit of their own.
+        """
+        if rows._has_row_limiting_clause:  # noqa: SLF001  # nobody else knows it
+            raise ValueError("Rows that are paged have no limit: write `column.in_(…)` of a select that has it")
+        conditions = (self._condition(one, number) for number, one in enumerate(query.filters))
+        statement = rows.order_by(None).where(*conditions)
         if query.search:
             text = bindparam(SEARCH, type_=_Pattern)
             searched = [one.name for one in self._entity.fields if one.searchable]

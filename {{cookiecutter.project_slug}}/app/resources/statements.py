@@ -38,8 +38,8 @@ class _Form:
 class Statements:
     """The statements for one model of a catalog, each with its values.
 
-    `rows` are the rows that may be seen: a select of the model. It may be built anew for each request, or once with a
-    `bindparam` for whatever differs.
+    `rows` are the rows that may be seen: a select of the model, whose own order counts for nothing. It may be built
+    anew for each request, or once with a `bindparam` for whatever differs.
     """
 
     def __init__(self, model: type[Any], entity: Entity, catalog: Catalog, *, by_hand: bool) -> None:
@@ -65,7 +65,11 @@ class Statements:
         """How many rows the query means."""
 
         def make() -> Select[Any]:
-            return self._only(self._conditions.filtered(parametrized(rows), query), [func.count()])
+            wanted = self._conditions.filtered(parametrized(rows), query)
+            if wanted._group_by_clauses or wanted._distinct:  # noqa: SLF001  # each row may stand for several
+                keys = [getattr(self._model, key.field) for key in self._entity.keys]
+                return select(func.count()).select_from(self._only(wanted, keys).subquery())
+            return self._only(wanted, [func.count()])
 
         return self._asked(rows, ("count", query.condition), query.values, make)
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from sqlalchemy import ARRAY, BigInteger, Select, any_, bindparam, case, func, literal, select, text, tuple_
+from sqlalchemy import ARRAY, BigInteger, Select, any_, bindparam, case, func, literal, select, text, true, tuple_
 from sqlalchemy.orm import with_loader_criteria
 
 from app.database.database import Database
@@ -229,3 +229,15 @@ class TestStatements:
         assert kept.maxsize is not None
         assert kept.misses == 1_000
         assert kept.currsize == kept.maxsize
+
+    async def test_of_rows_that_are_counted_each_workspace_sees_its_own(
+        self, database: Database, two: Two, statements: Statements
+    ) -> None:
+        both = select(Article).join(User, true())
+        for rows in (both.distinct(), both.group_by(Article.id), select(Article)):
+            count, values = statements.count(rows, QUERIES.list_query([]))
+            for person in (two.ada, two.bob):
+                within = database.reader().within(person.workspace_id)
+                assert await within.fetch(count, values) == [(1,)]
+            with pytest.raises(TenantError):
+                await database.reader().fetch(count, values)

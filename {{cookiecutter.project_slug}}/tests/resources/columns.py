@@ -181,6 +181,14 @@ async def page_of(database: Database, model: Any, rows: sa.Select[Any], asked: I
     return [exact(body) for body in bodies or ()]
 
 
+async def count_of(
+    database: Database, model: Any, rows: sa.Select[Any], asked: Iterable[tuple[str, str]]
+) -> list[tuple[int]]:
+    """How many these rows are."""
+    statements, query = _asked(model, asked)
+    return [tuple(row) for row in await database.reader().fetch(*statements.count(rows, query))]
+
+
 async def rows_of(database: Database, model: Any, asked: Iterable[tuple[str, str]]) -> Sequence[Any]:
     statements, query = _asked(model, asked)
     return await database.reader().rows(statements.whole_page(sa.select(model), query), query.values)

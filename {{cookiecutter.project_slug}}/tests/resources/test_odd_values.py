@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import aliased, mapped_column
 
 from app.database.database import Database
-from tests.resources.columns import OPEN, THING, base_of, exact, model_of, page_of, written
+from tests.resources.columns import OPEN, THING, base_of, count_of, exact, model_of, page_of, written
 from tests.resources.conftest import Keyed, Serve, new_base
 
 # What JSON has, and the column does not.
@@ -172,3 +172,34 @@ async def test_rows_may_be_joined_and_grouped_by_hand(serve: Serve, database: Da
     ):
         page = await page_of(database, THING, rows, [("fields", "short"), ("sort", "id")])
         assert page == [{"short": "a"}, {"short": "b"}, {"short": None}]
+
+
+async def test_rows_by_hand_are_counted_and_paged_as_they_are(serve: Serve, database: Database) -> None:
+    ada = await (await serve(base_of(THING))).people.join()
+    await ada.client.post("/things", json=[{"short": "b"}, {"short": "a"}, {"short": "c"}])
+    other = aliased(THING)
+    thrice = sa.select(THING).join(other, sa.true())
+    for rows, count in (
+        (thrice, 9),
+        (thrice.distinct(), 3),
+        (thrice.group_by(THING.id), 3),
+        (thrice.group_by(THING.id).having(sa.func.count() > 3), 0),
+        (sa.select(THING).order_by(THING.short), 3),
+    ):
+        assert await count_of(database, THING, rows, []) == [(count,)]
+    assert await count_of(database, THING, thrice.distinct(), [("short__ne", "a")]) == [(2,)]
+    asked = [("fields", "short"), ("sort", "-id")]
+    page = await page_of(database, THING, sa.select(THING).order_by(THING.short), asked)
+    assert page == [{"short": "c"}, {"short": "a"}, {"short": "b"}], "who asks for an order gets it"
+
+
+async def test_rows_by_hand_with_a_limit_are_refused(serve: Serve, database: Database) -> None:
+    await serve(base_of(THING))
+    few = sa.select(THING).limit(1)
+    with pytest.raises(ValueError, match="limit"):
+        await page_of(database, THING, few, [])
+    with pytest.raises(ValueError, match="limit"):
+        await count_of(database, THING, few, [])
+    assert (
+        await page_of(database, THING, sa.select(THING).where(THING.id.in_(few.with_only_columns(THING.id))), []) == []
+    )
