@@ -169,6 +169,8 @@ class PlainReads:
     def _find(self, scope: Scope) -> plain_reads.Read | None:
         if scope["type"] != "http" or scope["method"] != "GET" or self._of.dependency_overrides:
             return None
+        if scope["path"].endswith("/"):  # `app.middleware.trailing_slash` knows what it means
+            return None
         match, child_scope = self._routes.matches(scope)
         read: plain_reads.Read | None = getattr(child_scope.get(FOUND), "plain_read", None)
         if match is Match.FULL and read is not None:

@@ -4,13 +4,17 @@ from typing import Annotated
 
 import httpx
 import pytest
-from fastapi import APIRouter, FastAPI, Form, Request
+from fastapi import APIRouter, FastAPI, Form, Request, Response
 from httpx import ASGITransport
-from starlette.responses import PlainTextResponse
+from starlette.applications import Starlette
+from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.routing import Mount, NoMatchFound
 from starlette.types import Receive, Scope, Send
 
 from app import routing
+from app.application import create_app
+from app.config import Settings
+from app.routing import Router
 
 
 def application() -> tuple[FastAPI, APIRouter]:
@@ -131,6 +135,37 @@ async def test_limits_of_a_router_for_bodies_are_kept() -> None:
         assert (await client.post("/starlette", content="x" * 10)).status_code == 413
         assert (await client.post("/fastapi", data={"a": "1"})).status_code == 200
         assert (await client.post("/fastapi", data={"a": "1", "b": "2"})).status_code == 400
+
+
+@pytest.mark.parametrize("kind", [Router, APIRouter])
+async def test_a_slash_at_the_end_is_kept_where_a_route_wants_it(settings: Settings, kind: type[APIRouter]) -> None:
+    router, inner, everything = kind(prefix="/things"), FastAPI(), Starlette()
+
+    async def tell(request: Request) -> Response:
+        return JSONResponse(request.path_params.get("path", request.scope["path"]))
+
+    for path in ("/", "/{id}", "/of/{path:path}"):
+        router.add_api_route(path, tell)
+    inner.add_api_route("/", tell)
+    inner.add_api_route("/deep/", tell)
+    everything.add_route("/{path:path}", tell)
+    app = create_app(settings)
+    app.include_router(router)
+    app.mount("/inner", inner)
+    app.mount("/", everything)
+    for asked, found in (
+        ("/things/", "/things/"),
+        ("/things/7", "/things/7"),
+        ("/things/7/", "/things/7"),
+        ("/things/of/a", "a"),
+        ("/things/of/a/", "a/"),
+        ("/inner/", "/inner/"),
+        ("/inner/deep/", "/inner/deep/"),
+        ("/health/live/", None),
+        ("/else/", "else/"),
+    ):
+        status, said = await get(app, asked)
+        assert (status, found and said) == (200, found), asked
 
 
 async def test_the_path_of_a_route_is_found_by_its_name() -> None:
