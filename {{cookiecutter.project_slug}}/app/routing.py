@@ -43,6 +43,8 @@ class Candidate:
         self._convertors = context.param_convertors
         self._scope = {"endpoint": context.endpoint, "route": context.original_route}
         self._fastapi = context.app
+        kind = type(context.original_route)
+        self.is_left_to_fastapi = kind.matches is not APIRoute.matches or kind.handle is not APIRoute.handle
         is_read = isinstance(context.original_route, Route) and self._methods == {"GET"}
         self.plain_read = plain_reads.handler_of(context.dependant) if is_read else None
 
@@ -118,11 +120,14 @@ class Routes(BaseRoute):
             if route is not self:
                 has_limits = _has_limits(route)
                 for candidate in candidates([route]):
-                    yield _Limited(candidate) if has_limits else candidate
+                    is_left = has_limits or getattr(candidate, "is_left_to_fastapi", False)
+                    yield _Limited(candidate) if is_left else candidate
 
 
 class _Limited:
-    """A route that is left to FastAPI, which alone knows the limits of the routers above it."""
+    """A route that is left to FastAPI, which alone knows the limits of the routers above it, and asks a class of routes
+    that has its own way to match.
+    """
 
     def __init__(self, candidate: Candidate | RouteContext) -> None:
         self.path = candidate.path

@@ -8,13 +8,13 @@ from fastapi import APIRouter, FastAPI, Form, Request, Response
 from httpx import ASGITransport
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse, PlainTextResponse
-from starlette.routing import Mount, NoMatchFound
+from starlette.routing import Match, Mount, NoMatchFound
 from starlette.types import Receive, Scope, Send
 
 from app import routing
 from app.application import create_app
 from app.config import Settings
-from app.routing import Router
+from app.routing import Route, Router
 
 
 def application() -> tuple[FastAPI, APIRouter]:
@@ -135,6 +135,28 @@ async def test_limits_of_a_router_for_bodies_are_kept() -> None:
         assert (await client.post("/starlette", content="x" * 10)).status_code == 413
         assert (await client.post("/fastapi", data={"a": "1"})).status_code == 200
         assert (await client.post("/fastapi", data={"a": "1", "b": "2"})).status_code == 400
+
+
+async def test_a_class_of_routes_may_choose_its_requests_itself() -> None:
+    class OfVersion(Route):
+        def matches(self, scope: Scope) -> tuple[Match, Scope]:
+            match, child_scope = super().matches(scope)
+            return (match, child_scope) if self.name in scope["query_string"].decode() else (Match.NONE, {})
+
+    async def first() -> Response:
+        return JSONResponse("first")
+
+    async def second() -> Response:
+        return JSONResponse("second")
+
+    router, app = APIRouter(route_class=OfVersion), FastAPI()
+    for endpoint in (first, second):
+        router.add_api_route("/versions", endpoint)
+    app.include_router(router)
+    routing.install(app)
+    for version in ("first", "second"):
+        assert await get(app, f"/versions?{version}") == (200, version)
+    assert (await get(app, "/versions"))[0] == 404
 
 
 @pytest.mark.parametrize("kind", [Router, APIRouter])
