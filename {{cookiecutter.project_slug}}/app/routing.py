@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from http import HTTPStatus
 from typing import Any, Final
 
-from fastapi import APIRouter, FastAPI, Request
+from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
 from starlette._utils import get_route_path
 from starlette.datastructures import URLPath
@@ -156,7 +156,7 @@ class PlainReads:
         self._of = of
         self._routes = routes
         handlers = {error: answer for error, answer in of.exception_handlers.items() if error not in (500, Exception)}
-        self._answer_error = ExceptionMiddleware(_raise, handlers=handlers)  # FastAPI has those two outermost
+        self._finish = ExceptionMiddleware(_finish, handlers=handlers)  # FastAPI has those two outermost
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         read = self._find(scope)
@@ -166,10 +166,13 @@ class PlainReads:
         try:
             response = await read(Request(scope, receive, send))
         except Exception as error:  # noqa: BLE001  # whoever answers FastAPI's errors answers these, or raises them
-            scope[_ERROR] = error
-            await self._answer_error(scope, receive, send)
-            return
-        await response(scope, receive, send)
+            scope[_OUTCOME] = error
+        else:
+            if type(response) is Response:
+                await response(scope, receive, send)
+                return
+            scope[_OUTCOME] = response  # of a class that may raise an error itself
+        await self._finish(scope, receive, send)
 
     def _find(self, scope: Scope) -> plain_reads.Read | None:
         if scope["type"] != "http" or scope["method"] != "GET" or self._of.dependency_overrides:
@@ -183,11 +186,13 @@ class PlainReads:
         return read
 
 
-_ERROR: Final = "error_of_plain_read"
+_OUTCOME: Final = "outcome_of_plain_read"
 
 
-async def _raise(scope: Scope, _receive: Receive, _send: Send) -> None:
-    raise scope.pop(_ERROR)  # or the two would hold each other
+async def _finish(scope: Scope, receive: Receive, send: Send) -> None:
+    if isinstance(scope[_OUTCOME], Exception):
+        raise scope.pop(_OUTCOME)  # or the two would hold each other
+    await scope.pop(_OUTCOME)(scope, receive, send)
 
 
 def install(app: FastAPI) -> None:

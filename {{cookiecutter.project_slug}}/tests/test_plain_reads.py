@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import httpx
 import pytest
 from fastapi import APIRouter, Depends, FastAPI, Header, Path, Request, Response, Security
+from fastapi.responses import FileResponse
 from fastapi.routing import APIRoute
 from httpx import ASGITransport
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -48,6 +49,7 @@ def application(log: Log, route_class: type[APIRoute]) -> FastAPI:
     add_what_fastapi_calls_its_way(router, log)
     app.include_router(router, prefix="/out", dependencies=[Depends(of_application)])
     app.exception_handler(httpx.InvalidURL)(_answer)
+    app.exception_handler(RuntimeError)(_answer)
     return app
 
 
@@ -75,6 +77,10 @@ def add_plain_reads(router: APIRouter, log: Log) -> None:
     @router.get("/under/another/{number}/plain")  # noqa: FAST003  # it is in it, by its alias
     async def other_name(key: Annotated[int, Path(validation_alias="number")]) -> Response:
         return Response(repr(key))
+
+    @router.get("/file/plain")
+    async def file(request: Request) -> Response:
+        return FileResponse(request.query_params["of"])
 
     @router.get("/nothing/plain")
     async def nothing() -> Response:
@@ -166,6 +172,8 @@ PATHS = [
     "/out/in/under/another/7/plain",
     "/out/in/under/another/x/plain",
     "/out/in/nothing/plain",
+    f"/out/in/file/plain?of={__file__}",
+    "/out/in/file/plain?of=/no/such/file",
     "/out/in/value?limit=5",
     "/out/in/header?first",
     "/out/in/header",
