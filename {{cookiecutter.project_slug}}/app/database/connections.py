@@ -48,6 +48,17 @@ class Connection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg has no ty
         finally:
             sql_timing.note(sql, time.perf_counter() - began, self.slow)
 
+    async def execute(self, query: str, *arguments: Any, timeout: float | None = None) -> str:  # noqa: ASYNC109  # asyncpg's
+        """As ever. Raises asyncpg's error where PostgreSQL has made a rollback of a commit, which it does without a
+        word when a statement before it failed and somebody has caught that.
+        """
+        status: str = await super().execute(query, *arguments, timeout=timeout)
+        if status == "ROLLBACK" and query.startswith("COMMIT"):
+            raise asyncpg.InFailedSQLTransactionError(
+                "Nothing was committed, because a statement had failed: what may fail alone needs a savepoint"
+            )
+        return status
+
     def is_gone(self) -> bool:
         """Whether the server has closed this connection while it was idle, by all that the machine knows.
 

@@ -5,6 +5,7 @@ import re
 import socket
 from pathlib import Path
 
+import asyncpg
 import pytest
 from fastapi import FastAPI
 from pydantic import SecretStr
@@ -174,6 +175,34 @@ class TestUnitOfWork:
         assert await count(own_database) == 2
         events = select(func.count()).select_from(AuditEvent)
         assert await own_database.reader().one_or_none(events) == 0
+
+    async def test_an_error_that_is_caught_without_a_savepoint_is_no_success(self, own_database: Database) -> None:
+        told: list[str] = []
+
+        async def tell() -> None:
+            told.append("committed")
+
+        async def by_the_session(uow: UnitOfWork) -> None:
+            await uow.session.execute(text("SELECT 1/0"))
+
+        async def by_the_driver(uow: UnitOfWork) -> None:
+            await uow.fetch(Prepared(select(text("1/0"))), {})
+
+        for fail in (by_the_session, by_the_driver):
+            with pytest.raises(DBAPIError, match="savepoint"):
+                async with own_database.unit_of_work() as uow:
+                    await Repository(User, uow.session).add(user())
+                    uow.after_commit(tell)
+                    with pytest.raises((DBAPIError, asyncpg.DivisionByZeroError)):
+                        await fail(uow)
+            with pytest.raises(DBAPIError, match="savepoint"):
+                async with own_database.unit_of_work() as uow:
+                    with pytest.raises((DBAPIError, asyncpg.DivisionByZeroError)):
+                        await fail(uow)
+                    await uow.keep()
+            assert (await count(own_database), told) == (0, [])
+        await add_carl(own_database)
+        assert await count(own_database) == 1, "the connection is as good as before"
 
     async def test_fetches_in_its_transaction_from_the_first_statement_on(self, own_database: Database) -> None:
         transaction = Prepared(select(func.pg_current_xact_id().cast(Text)))
