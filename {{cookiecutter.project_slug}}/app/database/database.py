@@ -38,8 +38,13 @@ class Database:
 
 
 def sessions(bind: AsyncEngine | AsyncConnection, **options: Any) -> async_sessionmaker[AsyncSession]:
-    """Sessions that keep to a workspace: the only kind that the application uses."""
-    return async_sessionmaker(bind, sync_session_class=tenancy.TenantSession, expire_on_commit=False, **options)
+    """Sessions that keep to a workspace: the only kind that the application uses.
+
+    One that was closed refuses, where SQLAlchemy would begin a transaction anew, which nobody commits or ends.
+    """
+    return async_sessionmaker(
+        bind, sync_session_class=tenancy.TenantSession, expire_on_commit=False, close_resets_only=False, **options
+    )
 
 
 @asynccontextmanager

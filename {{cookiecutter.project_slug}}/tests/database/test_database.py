@@ -10,7 +10,7 @@ import pytest
 from fastapi import FastAPI
 from pydantic import SecretStr
 from sqlalchemy import Text, func, select, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, InvalidRequestError
 
 from app.config import ROOT, Settings
 from app.database.database import Database, open_database
@@ -163,6 +163,17 @@ class TestUnitOfWork:
             uow.after_commit(lambda: add_carl(own_database))
             await Repository(User, uow.session).add(user("ada"))
         assert await count(own_database) == 2
+
+    async def test_one_that_has_ended_serves_nobody(self, own_database: Database) -> None:
+        async with own_database.unit_of_work() as uow:
+            pass
+        with pytest.raises(InvalidRequestError, match="closed"):
+            await Repository(User, uow.session).add(user())
+        with pytest.raises(InvalidRequestError, match="closed"):
+            await uow.fetch(Prepared(select(User.id)), {})
+        async with uow:  # the same object may begin again
+            await Repository(User, uow.session).add(user())
+        assert await count(own_database) == 1
 
     async def test_a_part_that_may_fail_alone_is_a_savepoint(self, own_database: Database) -> None:
         async with own_database.unit_of_work() as uow:
