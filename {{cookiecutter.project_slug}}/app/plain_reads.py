@@ -4,7 +4,7 @@ What FastAPI knows of an endpoint is read once, instead of with each request. Th
 given and which errors there are is the same.
 """
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Hashable
 from inspect import iscoroutinefunction
 from typing import Any, get_type_hints
 
@@ -112,7 +112,9 @@ def _asks_for_little(one: Dependant) -> bool:
         one.concurrency,
         not one.use_cache,
     )
-    return not any(more) and (iscoroutinefunction(one.call) or iscoroutinefunction(type(one.call).__call__))
+    if any(more) or not isinstance(one.call, Hashable):  # FastAPI refuses what it cannot keep the value of
+        return False
+    return iscoroutinefunction(one.call) or iscoroutinefunction(type(one.call).__call__)
 
 
 def _returns_response(endpoint: Dependant) -> bool:

@@ -1,6 +1,7 @@
 """What is answered without FastAPI is answered as FastAPI would."""
 
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any
 
@@ -268,7 +269,16 @@ async def test_an_endpoint_whose_types_cannot_be_read_is_left_to_fastapi_and_no_
     ) -> Response:
         return Response(one.body)
 
+    @dataclass
+    class Equal:
+        async def __call__(self, request: Request) -> Response:
+            return Response(request.url.path)
+
+    async def of_what_has_no_hash(one: Annotated[Response, Depends(Equal())]) -> Response:
+        return one
+
     app = FastAPI()
+    app.router.routes.append(Route("/unhashable", of_what_has_no_hash))
     app.router.routes.append(Route("/object", Endpoint()))
     app.router.routes.append(Route("/partial", partial(Endpoint().__call__)))
     app.router.routes.append(Route("/name", of_a_name_for_type_checkers, response_model=None))
@@ -276,6 +286,8 @@ async def test_an_endpoint_whose_types_cannot_be_read_is_left_to_fastapi_and_no_
     routing.install(app)
     for path in ("/object", "/partial", "/name", "/other"):
         assert (await told(app, "GET", path))[:2] == (200, path)
+    with pytest.raises(TypeError, match="unhashable"):
+        await told(app, "GET", "/unhashable")
 
 
 async def test_an_override_of_a_dependency_is_heeded() -> None:
