@@ -33,12 +33,15 @@ class RequestContext:
         self._log = log.bind()  # or structlog would make a logger for each line
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
         given = received(scope, b"x-request-id")
         request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(16)
         scope.setdefault("state", {})["request_id"] = request_id
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)  # a WebSocket, which is refused by a problem, too
+            return
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
         telemetry.note_request_id(request_id)

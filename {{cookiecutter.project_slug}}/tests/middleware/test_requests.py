@@ -1,12 +1,15 @@
+import json
 import re
 from collections.abc import Iterator
 
 import httpx
 import pytest
-from fastapi import FastAPI
+from fastapi import FastAPI, HTTPException, WebSocket
 from starlette.responses import StreamingResponse
+from starlette.types import Message
 
 from app.config import Settings
+from app.errors import NotFound
 from app.main import create_app
 from tests.contract import ContractTransport
 
@@ -72,3 +75,34 @@ async def test_browsers_of_named_origins_may_read_answers_errors_too(settings: S
             if allowed:
                 readable = response.headers["access-control-expose-headers"]
                 assert {"ETag", "Link", "Location", "X-Request-ID", "X-Total-Count"} <= set(readable.split(", "))
+
+
+@pytest.mark.parametrize(("word", "status"), [("http", 403), ("own", 404)])
+async def test_a_websocket_is_refused_as_a_request_is(settings: Settings, word: str, status: int) -> None:
+    app = create_app(settings)
+
+    @app.websocket("/talk/{word}")
+    async def talk(_socket: WebSocket, word: str) -> None:
+        raise HTTPException(403, "Not you") if word == "http" else NotFound("Talk")
+
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        return {"type": "websocket.connect"}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    scope = {
+        "type": "websocket",
+        "scheme": "ws",
+        "path": f"/talk/{word}",
+        "query_string": b"",
+        "headers": [(b"host", b"test")],
+        "client": ("192.0.2.1", 1),
+        "extensions": {"websocket.http.response": {}},
+    }
+    await app(scope, receive, send)
+    start, body = sent
+    assert (start["type"], start["status"]) == ("websocket.http.response.start", status)
+    assert json.loads(body["body"])["status"] == status
