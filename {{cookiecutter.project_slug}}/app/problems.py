@@ -119,7 +119,8 @@ def _field_error(error: dict[str, Any]) -> dict[str, Any]:
 async def _answer_http_exception(request: Request, error: HTTPException) -> Response:
     headers = dict(error.headers or {})
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        headers["Allow"] = ", ".join(_allowed_methods(request))
+        known = ", ".join(_allowed_methods(request))
+        headers["Allow"] = known or headers.get("Allow", "")  # what is mounted knows its own
     return problem_response(request, error.status_code, error.detail, headers=headers)
 
 
@@ -128,7 +129,7 @@ def _allowed_methods(request: Request) -> list[str]:
     scope = dict(request.scope)
     methods = {
         method
-        for method in ("DELETE", "GET", "PATCH", "POST", "PUT")
+        for method in ("DELETE", "GET", "OPTIONS", "PATCH", "POST", "PUT")
         for route in request.app.routes
         if route.matches(scope | {"method": method})[0] is Match.FULL
     }

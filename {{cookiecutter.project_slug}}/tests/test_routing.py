@@ -1,5 +1,6 @@
 """A request is answered by the route that FastAPI would find, and as FastAPI would."""
 
+from pathlib import Path
 from typing import Annotated
 
 import httpx
@@ -9,6 +10,7 @@ from httpx import ASGITransport
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.routing import Match, Mount, NoMatchFound
+from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
 from app import routing
@@ -157,6 +159,20 @@ async def test_a_class_of_routes_may_choose_its_requests_itself() -> None:
     for version in ("first", "second"):
         assert await get(app, f"/versions?{version}") == (200, version)
     assert (await get(app, "/versions"))[0] == 404
+
+
+async def test_what_is_allowed_is_told_of_every_route(settings: Settings, tmp_path: Path) -> None:
+    async def tell(request: Request) -> Response:
+        return JSONResponse(request.method)
+
+    (tmp_path / "a.txt").write_text("a")
+    app = create_app(settings)
+    app.add_api_route("/several", tell, methods=["OPTIONS", "POST"])
+    app.mount("/static", StaticFiles(directory=tmp_path))
+    async with httpx.AsyncClient(transport=ASGITransport(app), base_url="http://test") as client:
+        for path, allowed in (("/several", "OPTIONS, POST"), ("/static/a.txt", "GET, HEAD")):
+            answer = await client.put(path)
+            assert (answer.status_code, answer.headers["allow"]) == (405, allowed)
 
 
 @pytest.mark.parametrize("kind", [Router, APIRouter])
