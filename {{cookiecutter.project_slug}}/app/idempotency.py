@@ -82,6 +82,8 @@ async def _keep(uow: UnitOfWork, claimed: IdempotencyKey, fingerprint: bytes, re
 class IdempotentRoute(Route):
     """A route whose answer is kept if its endpoint asks for `Once`. It answers no stream, and leaves reads alone."""
 
+    leaves_reads_alone = True
+
     def get_route_handler(self) -> Handler:
         handle = super().get_route_handler()
         if self.methods == {"GET"}:  # nothing to be done once

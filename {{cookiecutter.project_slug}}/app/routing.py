@@ -22,7 +22,8 @@ _NOT_HERE: Final[tuple[Match, Scope]] = (Match.NONE, {})
 class Route(APIRoute):
     """FastAPI's, which adds nothing to a read: so that one which asks for little is answered without it.
 
-    A class of routes that does something around its reads derives from FastAPI's instead.
+    A class that derives from it and has its own `get_route_handler` says `leaves_reads_alone = True`, or has its reads
+    answered by FastAPI.
     """
 
 
@@ -45,7 +46,7 @@ class Candidate:
         self._fastapi = context.app
         kind = type(context.original_route)
         self.is_left_to_fastapi = kind.matches is not APIRoute.matches or kind.handle is not APIRoute.handle
-        is_read = isinstance(context.original_route, Route) and self._methods == {"GET"}
+        is_read = issubclass(kind, Route) and self._methods == {"GET"} and _leaves_reads_alone(kind)
         self.plain_read = plain_reads.handler_of(context.dependant) if is_read else None
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
@@ -62,6 +63,11 @@ class Candidate:
         if scope["method"] not in self._methods:
             raise HTTPException(HTTPStatus.METHOD_NOT_ALLOWED)
         await self._fastapi(scope, receive, send)
+
+
+def _leaves_reads_alone(kind: type[Route]) -> bool:
+    own = [vars(one) for one in kind.__mro__ if one is not APIRoute and "get_route_handler" in vars(one)]
+    return all(one.get("leaves_reads_alone") for one in own)
 
 
 def candidates(routes: Sequence[BaseRoute]) -> Iterator[Candidate | RouteContext]:
