@@ -38,9 +38,9 @@ INTRODUCTION = """\
 # Speed
 
 Written by `python benchmarks/speed.py PROJECT --write`: one worker each, 16 connections, the same rows of the same
-database, in turns. The limit is bare ASGI and asyncpg; the textbook is FastAPI as tutorials write it; ours is the
-project as production runs it, with authentication, logs and request ids. The ratios are what to
-compare: machines differ.
+database, in turns, after a second that does not count. The limit is bare ASGI and asyncpg; the textbook is FastAPI as
+tutorials write it; ours is the project as production runs it, with authentication, logs and request ids. The ratios are
+what to compare: machines differ.
 """
 
 

@@ -10,9 +10,10 @@ from fastapi.middleware.cors import CORSMiddleware
 from fastapi.telemetry import TelemetryConfig
 from fastapi_offline import FastAPIOffline
 
-from app import contract, discovery, problems, routing
+from app import contract, discovery, problems
 from app.config import Settings
 from app.database.database import Database, open_database
+from app.middleware import plain_reads
 from app.middleware.body_limit import BodyLimit
 from app.middleware.head import Head
 from app.middleware.proxies import ProxyHeaders
@@ -79,7 +80,7 @@ def create_app(settings: Settings, catalog: Catalog | None = None) -> FastAPI:
     app.add_middleware(Retries)
     app.add_middleware(Head)
     app.add_middleware(TrailingSlash)
-    routing.install(app)  # outside of what does nothing for a plain GET
+    plain_reads.install(app)  # outside of what does nothing for a plain GET
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
     app.add_middleware(TimeLimit, seconds=settings.request_timeout)
     app.add_middleware(SameOrigin, trusted_origins=settings.backend_cors_origins)

@@ -4,14 +4,13 @@ from collections.abc import Iterator, Sequence
 from http import HTTPStatus
 from typing import Any, Final
 
-from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
 from starlette._utils import get_route_path
 from starlette.datastructures import URLPath
 from starlette.exceptions import HTTPException
-from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.routing import BaseRoute, Match, NoMatchFound
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from app import plain_reads
 
@@ -86,8 +85,8 @@ class Routes(BaseRoute):
 
     def __init__(self, app: FastAPI) -> None:
         self._app = app
-        self._by_segment: dict[str, list[Candidate | RouteContext | _Limited]] = {}
-        self._anywhere: list[Candidate | RouteContext | _Limited] = []
+        self._by_segment: dict[str, list[Candidate | RouteContext | _OfFastAPI]] = {}
+        self._anywhere: list[Candidate | RouteContext | _OfFastAPI] = []
         self._is_made = False
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
@@ -99,7 +98,7 @@ class Routes(BaseRoute):
         for candidate in self._by_segment.get(_first_segment(get_route_path(scope)), self._anywhere):
             match, child_scope = candidate.matches(scope)
             if match is Match.FULL:
-                return _NOT_HERE if isinstance(candidate, _Limited) else (match, {FOUND: candidate, **child_scope})
+                return _NOT_HERE if isinstance(candidate, _OfFastAPI) else (match, {FOUND: candidate, **child_scope})
         return _NOT_HERE
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -121,16 +120,16 @@ class Routes(BaseRoute):
                 self._by_segment.setdefault(segment, self._anywhere.copy()).append(candidate)
         self._is_made = True
 
-    def _candidates(self) -> "Iterator[Candidate | RouteContext | _Limited]":
+    def _candidates(self) -> "Iterator[Candidate | RouteContext | _OfFastAPI]":
         for route in self._app.routes:
             if route is not self:
                 has_limits = _has_limits(route)
                 for candidate in candidates([route]):
                     is_left = has_limits or getattr(candidate, "is_left_to_fastapi", False)
-                    yield _Limited(candidate) if is_left else candidate
+                    yield _OfFastAPI(candidate) if is_left else candidate
 
 
-class _Limited:
+class _OfFastAPI:
     """A route that is left to FastAPI, which alone knows the limits of the routers above it, and asks a class of routes
     that has its own way to match.
     """
@@ -152,59 +151,3 @@ def _has_limits(route: BaseRoute) -> bool:
 def _first_segment(path: str) -> str:
     """Of `/articles/7` it is `articles`."""
     return path[1:].partition("/")[0]
-
-
-class PlainReads:
-    """Answers the reads that ask for little before FastAPI hears of them (`app.plain_reads`)."""
-
-    def __init__(self, app: ASGIApp, of: FastAPI, routes: Routes) -> None:
-        self._app = app
-        self._of = of
-        self._routes = routes
-        handlers = {error: answer for error, answer in of.exception_handlers.items() if error not in (500, Exception)}
-        self._finish = ExceptionMiddleware(_finish, handlers=handlers)  # FastAPI has those two outermost
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        read = self._find(scope)
-        if read is None:
-            await self._app(scope, receive, send)
-            return
-        try:
-            response = await read(Request(scope, receive, send))
-        except Exception as error:  # noqa: BLE001  # whoever answers FastAPI's errors answers these, or raises them
-            scope[_OUTCOME] = error
-        else:
-            if type(response) is Response:
-                await response(scope, receive, send)
-                return
-            scope[_OUTCOME] = response  # of a class that may raise an error itself
-        await self._finish(scope, receive, send)
-
-    def _find(self, scope: Scope) -> plain_reads.Read | None:
-        if scope["type"] != "http" or scope["method"] != "GET" or self._of.dependency_overrides:
-            return None
-        if scope["path"].endswith("/"):  # `app.middleware.trailing_slash` knows what it means
-            return None
-        match, child_scope = self._routes.matches(scope)
-        read: plain_reads.Read | None = getattr(child_scope.get(FOUND), "plain_read", None)
-        if match is Match.FULL and read is not None:
-            scope.update(child_scope)
-        return read
-
-
-_OUTCOME: Final = "outcome_of_plain_read"
-
-
-async def _finish(scope: Scope, receive: Receive, send: Send) -> None:
-    if isinstance(scope[_OUTCOME], Exception):
-        raise scope.pop(_OUTCOME)  # or the two would hold each other
-    await scope.pop(_OUTCOME)(scope, receive, send)
-
-
-def install(app: FastAPI) -> None:
-    """Have the application find its routes so, which it has all by now. Middleware that was added before sees no plain
-    read; what is added later sees them all.
-    """
-    routes = Routes(app)
-    app.router.routes.insert(0, routes)
-    app.add_middleware(PlainReads, of=app, routes=routes)

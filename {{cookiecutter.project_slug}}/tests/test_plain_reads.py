@@ -13,8 +13,9 @@ from fastapi.routing import APIRoute
 from httpx import ASGITransport
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app import plain_reads, routing
 from app.idempotency import IdempotentRoute
+from app.middleware import plain_reads
+from app.plain_reads import Read
 from app.routing import Route
 from tests.people import People
 
@@ -196,13 +197,13 @@ PATHS = [
 def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The paths that were answered without FastAPI."""
     paths: list[str] = []
-    answer = plain_reads.Read.__call__
+    answer = Read.__call__
 
-    async def note(self: plain_reads.Read, request: Request) -> Response:
+    async def note(self: Read, request: Request) -> Response:
         paths.append(request.url.path)
         return await answer(self, request)
 
-    monkeypatch.setattr(plain_reads.Read, "__call__", note)
+    monkeypatch.setattr(Read, "__call__", note)
     return paths
 
 
@@ -211,14 +212,14 @@ def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 async def test_answers_calls_and_errors_are_those_of_fastapi(method: str, path: str) -> None:
     expected, seen = Log(), Log()
     as_it_is, ours = application(expected, APIRoute), application(seen, Route)
-    routing.install(ours)
+    plain_reads.install(ours)
     assert await told(ours, method, path) == await told(as_it_is, method, path)
     assert seen.lines == expected.lines
 
 
 async def test_fastapi_is_passed_by_where_little_is_asked_for_and_nowhere_else(read: list[str]) -> None:
     app = application(Log(), Route)
-    routing.install(app)
+    plain_reads.install(app)
     for path in PATHS:
         await told(app, "GET", path)
     assert read == [path.partition("?")[0] for path in PATHS if "plain" in path and "%2F" not in path]
@@ -232,7 +233,7 @@ async def test_an_error_that_nobody_answers_leaves_the_application() -> None:
 
     app.router.routes.append(Route("/plain", fail))
     app.exception_handler(Exception)(_answer)  # what answers before the error leaves
-    routing.install(app)
+    plain_reads.install(app)
     with pytest.raises(ZeroDivisionError):
         await told(app, "GET", "/plain")
 
@@ -254,7 +255,7 @@ async def test_an_error_that_was_answered_is_kept_by_nothing() -> None:
     app = FastAPI()
     app.router.routes.append(Route("/plain", fail))
     app.exception_handler(httpx.InvalidURL)(_answer)
-    routing.install(app)
+    plain_reads.install(app)
     app.add_middleware(Kept)
     assert (await told(app, "GET", "/plain"))[0] == 400
     assert not [value for value in scopes[-1].values() if isinstance(value, Exception)]
@@ -284,7 +285,7 @@ async def test_an_endpoint_whose_types_cannot_be_read_is_left_to_fastapi_and_no_
     app.router.routes.append(Route("/partial", partial(Endpoint().__call__)))
     app.router.routes.append(Route("/name", of_a_name_for_type_checkers, response_model=None))
     app.router.routes.append(Route("/other", Endpoint().__call__))
-    routing.install(app)
+    plain_reads.install(app)
     for path in ("/object", "/partial", "/name", "/other"):
         assert (await told(app, "GET", path))[:2] == (200, path)
     with pytest.raises(TypeError, match="unhashable"):
@@ -294,7 +295,7 @@ async def test_an_endpoint_whose_types_cannot_be_read_is_left_to_fastapi_and_no_
 async def test_an_override_of_a_dependency_is_heeded() -> None:
     log = Log()
     app = application(log, Route)
-    routing.install(app)
+    plain_reads.install(app)
     await told(app, "GET", "/out/in/nothing/plain")
     app.dependency_overrides[log.dependency("of the router")] = log.dependency("override")
     log.lines.clear()
@@ -316,7 +317,7 @@ async def test_a_class_of_routes_that_does_more_does_it(kind: type[APIRoute]) ->
             return handle_and_mark
 
     app = application(Log(), Marked)
-    routing.install(app)
+    plain_reads.install(app)
     _, _, headers = await told(app, "GET", "/out/in/nothing/plain")
     assert headers["x-marked"] == "yes"
 

@@ -13,9 +13,9 @@ from starlette.routing import Match, Mount, NoMatchFound
 from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
-from app import routing
 from app.application import create_app
 from app.config import Settings
+from app.middleware import plain_reads
 from app.routing import Route, Router
 
 
@@ -37,7 +37,7 @@ def application() -> tuple[FastAPI, APIRouter]:
     app = FastAPI()
     for router in (root, articles, anything):
         app.include_router(router)
-    routing.install(app)
+    plain_reads.install(app)
     return app, articles
 
 
@@ -102,7 +102,7 @@ async def test_of_several_the_first_is_found_whatever_it_is() -> None:
     inner = APIRouter()
     inner.routes.append(Mount("/mounted", mounted))
     app.include_router(inner, prefix="/three/four")
-    routing.install(app)
+    plain_reads.install(app)
     asked = ["/one/fixed", "/one/7", "/two/7", "/three/7", "/three/four/mounted/7"]
     found = [(await get(app, path))[1] for path in asked]
     assert found == ["first", "second 7", "mounted", "second 7", "mounted"]
@@ -114,7 +114,7 @@ async def test_keys_of_where_the_application_is_mounted_are_known_to_its_routes(
 
     inner, outer = FastAPI(), FastAPI()
     inner.add_api_route("/articles/{name}", endpoint)
-    routing.install(inner)
+    plain_reads.install(inner)
     outer.mount("/{tenant}", inner)
     assert await get(outer, "/ada/articles/7") == (200, {"tenant": "ada", "name": "7"})
 
@@ -131,7 +131,7 @@ async def test_limits_of_a_router_for_bodies_are_kept() -> None:
     inner.add_api_route("/fastapi", of_fastapi, methods=["POST"])
     outer.include_router(inner, prefix="/inner", form_limits={"max_fields": 1}, max_body_size=9)
     app.include_router(outer, prefix="/outer")
-    routing.install(app)
+    plain_reads.install(app)
     async with httpx.AsyncClient(transport=ASGITransport(app), base_url="http://test/outer/inner") as client:
         assert (await client.post("/starlette", content="x" * 9)).text == "9"
         assert (await client.post("/starlette", content="x" * 10)).status_code == 413
@@ -155,7 +155,7 @@ async def test_a_class_of_routes_may_choose_its_requests_itself() -> None:
     for endpoint in (first, second):
         router.add_api_route("/versions", endpoint)
     app.include_router(router)
-    routing.install(app)
+    plain_reads.install(app)
     for version in ("first", "second"):
         assert await get(app, f"/versions?{version}") == (200, version)
     assert (await get(app, "/versions"))[0] == 404
