@@ -100,7 +100,7 @@ def _parted(statement: Select[Any]) -> tuple[Key, Mapping[str, Any]]:
         value = given.get(bind.key, bind.effective_value)
         if place in out_of_reach or _is_written(bind):
             written.append(tuple(value or ()) if bind.expanding else value)
-        elif not bind.required:
+        if not (bind.required or _is_written(bind)):  # out of reach it may be in one place, and in another not
             values[_name(place) if _is_nameless(bind) else bind.key] = value
     values.update(given)
     try:
@@ -116,11 +116,13 @@ def _shape(statement: Select[Any], key: CacheKey) -> tuple[Key, frozenset[int]]:
     shape = Key(key.key)
     known = _shapes.get(shape)
     if known is None:
-        reached: set[str] = set()
-        _cloned(statement, lambda bind: reached.add(bind.key))
+        reached: set[BindParameter[Any]] = set()
+        copy = _cloned(statement, reached.add)
+        left = copy._generate_cache_key()  # noqa: SLF001  # as above
+        kept = {bind.key for bind in left.bindparams if bind not in reached} if left else set()
+        places = frozenset(place for place, bind in enumerate(key.bindparams) if bind.key in kept)
         if len(_shapes) >= _MOST_KNOWN:
             _shapes.clear()
-        places = frozenset(place for place, bind in enumerate(key.bindparams) if bind.key not in reached)
         known = _shapes[shape] = shape, places
     return known
 

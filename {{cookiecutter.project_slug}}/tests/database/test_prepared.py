@@ -175,8 +175,11 @@ class TestStatements:
             his, ids = person.user.id, literal([person.user.id], ARRAY(BigInteger))
             author: Any = bindparam("author", literal_execute=True, type_=BigInteger)
             within = select(Article.id).options(with_loader_criteria(Article, Article.author_id == his)).subquery()
+            twice = literal(his, BigInteger)  # one object, in two places
             for rows in (
                 select(Article).join(Article.author.and_(User.id == his)),
+                select(Article).join(Article.author.and_(User.id == twice)).where(twice > 0),
+                select(Article).where(Article.author_id >= twice).join(Article.author.and_(User.id <= twice)),
                 select(Article).join(Article.author.and_(User.id == any_(ids))),
                 select(Article).join(Article.author.and_(User.id == bindparam("author"))).params(author=his),
                 select(Article).where(Article.author_id == author).params(author=his),
