@@ -10,6 +10,8 @@ from sqlalchemy.orm.util import LoaderCriteriaOption
 from sqlalchemy.sql.cache_key import CacheKey
 from sqlalchemy.sql.visitors import cloned_traverse, iterate
 
+from app.database import tenancy
+
 _DIALECT: Final = dialect()  # type: ignore[no-untyped-call]
 _AS_THEY_ARE: Final = {"maintain_key": True, "detect_subquery_cols": True}
 _MOST_KNOWN: Final = 100  # some may be built for one request, and take ten kilobytes
@@ -193,6 +195,8 @@ class Prepared:
         if criteria is not None:
             statement = statement.options(criteria)
         compiled = statement.compile(dialect=_DIALECT, compile_kwargs={"render_postcompile": True})
+        if criteria is not None:
+            tenancy.refuse_unfiltered(compiled.string)
         names = list(compiled.positiontup or ())
         return Compiled(
             self._finish(compiled.string) if self._finish else compiled.string,

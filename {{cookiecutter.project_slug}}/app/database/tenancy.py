@@ -4,7 +4,8 @@ A session is bound to a workspace, declared to be unscoped, or neither. Bound, e
 by the workspace, wherever a `WorkspaceScoped` model appears in it, and every new row gets the workspace's id. Neither,
 such a statement fails: a query that forgets its tenant is a mistake of ours, and must not answer anything.
 
-What is no statement of the ORM is on its own: SQL as text, and tables instead of models (`Article.__table__`).
+Where SQLAlchemy would leave the filter out, the statement is refused (`app.database.unfiltered`). What is no statement
+of the ORM is on its own: SQL as text, and tables instead of models (`Article.__table__`).
 """
 
 from collections.abc import Iterator, Mapping
@@ -12,17 +13,31 @@ from functools import lru_cache
 from itertools import chain
 from typing import Any, Final, NoReturn, cast
 
-from sqlalchemy import BigInteger, ColumnClause, FromClause, Select, SelectBase, bindparam, event, inspect, type_coerce
+from sqlalchemy import (
+    BigInteger,
+    ColumnClause,
+    Engine,
+    FromClause,
+    Select,
+    SelectBase,
+    TextClause,
+    bindparam,
+    event,
+    inspect,
+    type_coerce,
+)
 from sqlalchemy.orm import ORMExecuteState, Session, UOWTransaction, with_loader_criteria
 from sqlalchemy.orm.util import LoaderCriteriaOption
 from sqlalchemy.sql.expression import ClauseElement, Delete, Insert, ReturnsRows, Update
 from sqlalchemy.sql.selectable import AliasedReturnsRows
 
+from app.database.unfiltered import unfiltered
 from app.models.base import Declarative, WorkspaceScoped
 
 # In the `info` of a session: the key of its workspace, None if it sees every one, nothing if nobody has said.
 _WORKSPACE: Final = "workspace"
 _KEY: Final = "bound_workspace_id"
+_KEPT: Final = "keeps_to_workspace"  # an option of a statement
 
 
 class TenantError(RuntimeError):
@@ -65,6 +80,15 @@ def values(session_info: Mapping[Any, Any]) -> dict[str, Any]:
     return {} if workspace_id is None else {_KEY: workspace_id}
 
 
+def refuse_unfiltered(sql: str) -> None:
+    """Raises `TenantError` for a statement of a session that is not unscoped, in which a filter is missing."""
+    if names := unfiltered(sql):
+        raise TenantError(
+            f"Nothing filters {', '.join(sorted(names))}: SQLAlchemy finds no model in select_from(join(…)), "
+            "tablesample(…), filter(…) and over(…). Select a column of it, or write select(…).join(…)"
+        )
+
+
 def _sees_all(session_info: Mapping[Any, Any]) -> bool:
     return _WORKSPACE in session_info and session_info[_WORKSPACE] is None
 
@@ -103,6 +127,15 @@ def _keep_to_the_workspace(state: ORMExecuteState) -> None:
         of_workspace = state.bind_mapper.class_.workspace_id == _workspace_of(state.session)
         state.statement = cast("Select[Any]", state.statement).where(of_workspace)
     state.statement = state.statement.options(_criteria_with_value(info))
+    state.update_execution_options(**{_KEPT: not isinstance(state.statement, TextClause)})
+
+
+@event.listens_for(Engine, "before_cursor_execute")
+def _refuse_unfiltered(
+    _connection: object, _cursor: object, sql: str, _parameters: object, context: Any, _many: object
+) -> None:
+    if context is not None and context.execution_options.get(_KEPT):
+        refuse_unfiltered(sql)
 
 
 def _criteria_with_value(session_info: Mapping[Any, Any]) -> LoaderCriteriaOption:

@@ -10,8 +10,10 @@ from sqlalchemy import (
     exists,
     func,
     insert,
+    join,
     literal,
     select,
+    tablesample,
     true,
     union,
     update,
@@ -22,6 +24,7 @@ from sqlalchemy.orm import aliased, defer, joinedload, lazyload, selectinload, s
 
 from app.config import ROOT
 from app.database.database import Database
+from app.database.prepared import Prepared
 from app.database.tenancy import TenantError
 from app.database.unit_of_work import UnitOfWork
 from app.models.article import Article
@@ -82,7 +85,32 @@ async def ask(uow: UnitOfWork, statement: Any) -> set[int]:
     return set(await uow.session.scalars(statement))
 
 
+JOINED = join(User, Article, Article.author_id == User.id)
+# In these SQLAlchemy finds no model to filter, at the top or below.
+UNFILTERED: dict[str, Any] = {
+    "join": select(func.count()).select_from(JOINED),
+    "join of an alias": select(func.count()).select_from(join(User, A, A.author_id == User.id)),
+    "tablesample": select(func.count()).select_from(tablesample(Article, 100)),
+    "filter of a function": select(func.count().filter(Article.id > 0)),
+    "window": select(func.count().over(order_by=Article.id)),
+    "subquery": select(User.id).where(select(1).select_from(JOINED).exists()),
+    "beside one that is filtered": select(Article.id).where(
+        select(func.count()).select_from(JOINED).scalar_subquery() > 0
+    ),
+}
+
+
 class TestStatements:
+    @pytest.mark.parametrize("statement", UNFILTERED.values(), ids=UNFILTERED)
+    async def test_what_would_not_be_filtered_is_refused(self, two: Two, database: Database, statement: Any) -> None:
+        everybodys = await database.reader().unscoped().rows(statement)
+        assert await database.reader().unscoped().fetch(Prepared(statement), {}) == [tuple(row) for row in everybodys]
+        for reader in (database.reader(), database.reader().within(two.ada.workspace_id)):
+            with pytest.raises((TenantError, StatementError), match=f"Nothing filters|{NO_WORKSPACE}"):
+                await reader.rows(statement)
+            with pytest.raises(TenantError, match="Nothing filters"):
+                await reader.fetch(Prepared(statement), {})
+
     @pytest.mark.parametrize("statement", FORMS.values(), ids=FORMS.keys())
     async def test_without_a_workspace_it_fails(self, database: Database, statement: Any) -> None:
         with pytest.raises((TenantError, StatementError), match=NO_WORKSPACE):
