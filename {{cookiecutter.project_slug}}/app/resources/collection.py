@@ -32,6 +32,7 @@ from app.resources.given import QueryError
 from app.resources.json_reader import JsonReader
 from app.resources.queries import ListQuery, Shape
 from app.resources.query_reader import QueryReader
+from app.resources.statements import only
 from app.resources.values import text_of
 
 JSON = "application/json"
@@ -248,5 +249,6 @@ def _asked(request: Request, read: Callable[[bytes], Asked]) -> Asked:
 
 
 async def _find(reader: Reader, row: Select[Any], values: Mapping[str, Any]) -> None:
-    if not await reader.rows(row.with_only_columns(literal(1), maintain_column_froms=True), values):
-        raise NotFound(title_of(row.column_descriptions[0]["entity"]))
+    model = row.column_descriptions[0]["entity"]
+    if not await reader.rows(only(row, model, [literal(1)]), values):
+        raise NotFound(title_of(model))

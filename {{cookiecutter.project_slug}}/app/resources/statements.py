@@ -8,7 +8,19 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, ColumnElement, Select, Text, bindparam, func, literal, literal_column, null, select
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Select,
+    Text,
+    bindparam,
+    func,
+    inspect,
+    literal,
+    literal_column,
+    null,
+    select,
+)
 
 from app.database.prepared import Prepared, has_fixed_values, parametrized, parted
 from app.repositories.base import version_of
@@ -154,7 +166,7 @@ class Statements:
         )
 
     def _only(self, rows: Select[Any], columns: list[Any]) -> Select[Any]:
-        return rows.with_only_columns(*columns, maintain_column_froms=True)
+        return only(rows, self._model, columns)
 
     def _json(self, rows: Select[Any], shape: Shape) -> ColumnElement[Any]:
         """For a statement that is prepared: SQLAlchemy would warn of tables that nothing joins."""
@@ -173,6 +185,19 @@ class Statements:
 
     def _shown(self, name: str) -> ColumnElement[Any]:
         return as_python(self._entity.by_name[name].type, getattr(self._model, name)).label(None)
+
+
+def only(rows: Select[Any], model: Any, columns: Sequence[Any]) -> Select[Any]:
+    """These columns of rows of the model, or of an alias of it.
+
+    In `select_from(join(…))` SQLAlchemy finds no model, so that criteria, as those of the workspace, would be left out:
+    it has to be named in a condition.
+    """
+    if rows._from_obj:  # noqa: SLF001  # nobody else knows it
+        mapper = inspect(model).mapper
+        key = getattr(model, mapper.get_property_by_column(mapper.primary_key[0]).key)
+        rows = rows.where(key.is_not(None))
+    return rows.with_only_columns(*columns, maintain_column_froms=True)
 
 
 def _body(row: ColumnElement[Any]) -> ColumnElement[Any]:

@@ -3,15 +3,17 @@
 from typing import Any
 
 import pytest
-from sqlalchemy import ARRAY, BigInteger, Select, any_, bindparam, case, func, literal, select, text, true, tuple_
+from sqlalchemy import ARRAY, BigInteger, Select, any_, bindparam, case, func, join, literal, select, text, true, tuple_
 from sqlalchemy.orm import with_loader_criteria
 
 from app.database.database import Database
 from app.database.prepared import Prepared
 from app.database.tenancy import TenantError
+from app.errors import NotFound
 from app.models.article import Article
 from app.models.user import User
 from app.resources.catalog import catalog_of
+from app.resources.collection import _find
 from app.resources.query_reader import QueryReader
 from app.resources.statements import Statements
 from tests.people import People
@@ -244,3 +246,21 @@ class TestStatements:
                 assert await within.fetch(count, values) == [(1,)]
             with pytest.raises(TenantError):
                 await database.reader().fetch(count, values)
+
+    async def test_of_rows_that_stand_in_a_join_each_workspace_sees_its_own(
+        self, database: Database, two: Two, statements: Statements
+    ) -> None:
+        within = database.reader().within(two.ada.workspace_id)
+        joined = join(User, Article, Article.author_id == User.id)
+        rows = select(Article).select_from(joined)
+        query = QUERIES.list_query(TITLES)
+        for asked, found in (
+            (statements.item(rows, query.shape), '{"title":"Ada\'s"}'),
+            (statements.count(rows, query), 1),
+            (statements.every(rows, query), 1),
+        ):
+            assert [row[0] for row in await within.fetch(*asked)] == [found]
+            with pytest.raises(TenantError):
+                await database.reader().fetch(*asked)
+        with pytest.raises(NotFound):
+            await _find(within, rows.where(Article.id == two.foreign.id), {})
