@@ -12,7 +12,7 @@ from sqlalchemy.sql.visitors import cloned_traverse, iterate
 
 from app.database import tenancy
 
-_DIALECT: Final = dialect()  # type: ignore[no-untyped-call]
+_DIALECT: Final = dialect(dbapi=dialect.import_dbapi())  # type: ignore[no-untyped-call]  # ranges ask for the driver
 _AS_THEY_ARE: Final = {"maintain_key": True, "detect_subquery_cols": True}
 _MOST_KNOWN: Final = 100  # some may be built for one request, and take ten kilobytes
 _ANONYMOUS: Final = "%("  # what SQLAlchemy begins the name of a parameter with that has none

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import ARRAY, BigInteger, Select, any_, bindparam, case, func, join, literal, select, text, true, tuple_
+from sqlalchemy.dialects.postgresql import INT4RANGE, Range
 from sqlalchemy.orm import with_loader_criteria
 
 from app.database.database import Database
@@ -83,6 +84,11 @@ class TestPrepared:
         ((default,),) = await database.reader().fetch(prepared, {})
         ((given,),) = await database.reader().fetch(prepared, {"more": 20})
         assert (default, given) == (11, 21)
+
+    async def test_a_range_is_a_value(self, database: Database) -> None:
+        prepared = Prepared(select(bindparam("within", type_=INT4RANGE).contains(3)))
+        for within, contained in ((Range(1, 5), True), (Range(5, 9), False)):
+            assert await database.reader().fetch(prepared, {"within": within}) == [(contained,)]
 
     async def test_without_a_workspace_it_is_refused_each_time(self, database: Database, two: Two) -> None:
         prepared = Prepared(select(Article.id))
