@@ -102,6 +102,7 @@ def _parted(statement: Select[Any]) -> tuple[Key, Mapping[str, Any]]:
         value = given.get(bind.key, bind.effective_value)
         if place in out_of_reach or _is_written(bind):
             written.append(tuple(value or ()) if bind.expanding else value)
+            written.append(repr(written[-1]))  # 1, True and Decimal("1.0") are equal, and not the same to PostgreSQL
         if not (bind.required or _is_written(bind)):  # out of reach it may be in one place, and in another not
             values[_name(place) if _is_nameless(bind) else bind.key] = value
     values.update(given)

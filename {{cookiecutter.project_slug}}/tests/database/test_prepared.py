@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import ARRAY, BigInteger, Select, any_, bindparam, case, func, join, literal, select, text, true, tuple_
-from sqlalchemy.dialects.postgresql import INT4RANGE, Range
+from sqlalchemy.dialects.postgresql import INT4RANGE, JSONB, Range
 from sqlalchemy.orm import with_loader_criteria
 
 from app.database.database import Database
@@ -213,6 +213,15 @@ class TestStatements:
                 assert await bodies(database, statements, rows) == titles
                 both = rows.where(Article.id == two.mine.id, Article.title.in_(["Ada's", "x"]))
                 assert await bodies(database, statements, both) == [title for title in titles if title == "Ada's"]
+
+    async def test_equal_values_that_are_not_the_same_are_no_ones_but_his(
+        self, database: Database, two: Two, statements: Statements
+    ) -> None:
+        yes = func.to_jsonb(true(), type_=JSONB)
+        for value, title in ((True, ["Ada's"]), (1, []), (1.0, []), (True, ["Ada's"])):
+            given: Any = bindparam(None, [value], type_=JSONB, expanding=True, unique=True)
+            rows = select(Article).where(Article.id == two.mine.id, yes.in_(given))
+            assert await bodies(database, statements, rows) == title, value
 
     async def test_what_clients_ask_shares_no_values_either(
         self, database: Database, statements: Statements, compiled: list[str], two: Two
