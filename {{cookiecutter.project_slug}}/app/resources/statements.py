@@ -80,7 +80,8 @@ class Statements:
             wanted = self._conditions.filtered(parametrized(rows), query)
             if wanted._group_by_clauses or wanted._distinct:  # noqa: SLF001  # each row may stand for several
                 keys = [getattr(self._model, key.field) for key in self._entity.keys]
-                return select(func.count()).select_from(self._only(wanted, keys).subquery())
+                counted = select(func.count()).select_from(self._only(wanted, keys).subquery())
+                return counted.options(*wanted._with_options)  # noqa: SLF001  # in a subquery they count for nothing
             return self._only(wanted, [func.count()])
 
         return self._asked(rows, ("count", query.condition), query.values, make)

@@ -279,3 +279,11 @@ class TestStatements:
                 await database.reader().fetch(*asked)
         with pytest.raises(NotFound):
             await _find(within, rows.where(Article.id == two.foreign.id), {})
+
+    async def test_of_rows_that_are_counted_in_a_subquery_the_criteria_hold(
+        self, database: Database, two: Two, statements: Statements
+    ) -> None:
+        for author, counted in ((two.ada.user.id, 1), (0, 0), (two.bob.user.id, 1)):
+            rows = select(Article).options(with_loader_criteria(Article, Article.author_id == author)).distinct()
+            count = statements.count(rows, QUERIES.list_query([]))
+            assert await database.reader().unscoped().fetch(*count) == [(counted,)]
