@@ -85,15 +85,14 @@ def parted(statement: Select[Any]) -> tuple[Key, Mapping[str, Any]]:
 @lru_cache(maxsize=_MOST_KNOWN)  # it is the same statement each time for most requests, and not only an equal one
 def has_fixed_values(statement: Select[Any]) -> bool:
     """Whether `parted` says the same of it each time: not where a value is asked of a function."""
-    key = statement._generate_cache_key()  # noqa: SLF001  # as below
-    return key is None or all(bind.callable is None for bind in key.bindparams)
+    return all(part.callable is None for part in _parameters_of(statement))
 
 
 @lru_cache(maxsize=_MOST_KNOWN)
 def _parted(statement: Select[Any]) -> tuple[Key, Mapping[str, Any]]:
     key = statement._generate_cache_key()  # noqa: SLF001  # what SQLAlchemy keeps its own compiled statements by
     if key is None:
-        return Key(statement), {}
+        return _of_its_own(statement), _given(statement)
     shape, out_of_reach = _shape(statement, key)
     given = key.params or {}
     written: list[Any] = []
@@ -109,7 +108,17 @@ def _parted(statement: Select[Any]) -> tuple[Key, Mapping[str, Any]]:
     try:
         return Key(shape, tuple(written)), values
     except TypeError:  # a value that cannot be compared, a dict: the statement shares its SQL with none
-        return Key(statement), values
+        return _of_its_own(statement), values
+
+
+def _given(statement: Select[Any]) -> dict[str, Any]:
+    """What `.params()` gave it, and its parts."""
+    return {name: value for part in iterate(statement) for name, value in getattr(part, "_params", {}).items()}
+
+
+def _of_its_own(statement: Select[Any]) -> Key:
+    """Known by what it is; where a value is asked of a function, which its SQL may hold, not again at all."""
+    return Key(statement if has_fixed_values(statement) else object())
 
 
 def _shape(statement: Select[Any], key: CacheKey) -> tuple[Key, frozenset[int]]:

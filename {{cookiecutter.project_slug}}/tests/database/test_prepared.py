@@ -3,7 +3,23 @@
 from typing import Any
 
 import pytest
-from sqlalchemy import ARRAY, BigInteger, Select, any_, bindparam, case, func, join, literal, select, text, true, tuple_
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Select,
+    any_,
+    bindparam,
+    case,
+    column,
+    func,
+    join,
+    literal,
+    select,
+    text,
+    true,
+    tuple_,
+    values,
+)
 from sqlalchemy.dialects.postgresql import INT4RANGE, JSONB, Range
 from sqlalchemy.orm import with_loader_criteria
 
@@ -222,6 +238,19 @@ class TestStatements:
             given: Any = bindparam(None, [value], type_=JSONB, expanding=True, unique=True)
             rows = select(Article).where(Article.id == two.mine.id, yes.in_(given))
             assert await bodies(database, statements, rows) == title, value
+
+    async def test_what_sqlalchemy_keeps_no_sql_of_asks_for_its_values_each_time(
+        self, database: Database, two: Two, statements: Statements
+    ) -> None:
+        listed = values(column("id", BigInteger), name="listed").data([(two.mine.id,), (two.foreign.id,)])
+        both = select(Article).where(Article.id.in_(select(listed.c.id)))
+        wanted = two.mine.id
+        by_function = both.where(Article.id == bindparam("wanted", callable_=lambda: wanted))
+        for article in (two.mine, two.foreign, two.mine):
+            wanted = article.id
+            assert await bodies(database, statements, by_function) == [article.title]
+            given = both.where(Article.id == bindparam("wanted")).params(wanted=wanted)
+            assert await bodies(database, statements, given) == [article.title]
 
     async def test_what_clients_ask_shares_no_values_either(
         self, database: Database, statements: Statements, compiled: list[str], two: Two
