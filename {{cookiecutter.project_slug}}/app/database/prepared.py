@@ -208,12 +208,11 @@ class Prepared:
         if criteria is not None:
             tenancy.refuse_unfiltered(compiled.string)
         names = list(compiled.positiontup or ())
+        written = compiled._post_compile_expanded_state  # noqa: SLF001  # `params` refuses IN beside `.params()`
+        constants = compiled.params if written is None else written.parameters
         return Compiled(
             self._finish(compiled.string) if self._finish else compiled.string,
-            [
-                _Parameter(name, compiled.params[name], _bind(compiled, name), is_required=name in required)
-                for name in names
-            ],
+            [_Parameter(name, constants[name], _bind(compiled, name), is_required=name in required) for name in names],
         )
 
 

@@ -155,7 +155,9 @@ class TestStatements:
     async def test_so_is_one_that_was_given_later(self, database: Database, two: Two, statements: Statements) -> None:
         rows = select(Article).where(Article.author_id == bindparam("author"))
         for person, title in ((two.ada, "Ada's"), (two.bob, "Bob's")):
-            assert await bodies(database, statements, rows.params(author=person.user.id)) == [title]
+            given = rows.params(author=person.user.id)
+            assert await bodies(database, statements, given) == [title]
+            assert await bodies(database, statements, given.where(Article.title.in_([title, "x"]))) == [title]
 
     async def test_and_those_of_parts_within_parts(
         self, database: Database, two: Two, statements: Statements, compiled: list[str]
