@@ -21,6 +21,7 @@ from sqlalchemy import (
     null,
     select,
 )
+from sqlalchemy.orm.util import LoaderCriteriaOption
 
 from app.database.prepared import Prepared, has_fixed_values, parametrized, parted
 from app.repositories.base import version_of
@@ -81,7 +82,8 @@ class Statements:
             if wanted._group_by_clauses or wanted._distinct:  # noqa: SLF001  # each row may stand for several
                 keys = [getattr(self._model, key.field) for key in self._entity.keys]
                 counted = select(func.count()).select_from(self._only(wanted, keys).subquery())
-                return counted.options(*wanted._with_options)  # noqa: SLF001  # in a subquery they count for nothing
+                options = wanted._with_options  # noqa: SLF001  # as above; criteria in a subquery count for nothing
+                return counted.options(*(one for one in options if isinstance(one, LoaderCriteriaOption)))
             return self._only(wanted, [func.count()])
 
         return self._asked(rows, ("count", query.condition), query.values, make)
