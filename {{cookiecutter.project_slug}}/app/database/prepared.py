@@ -8,6 +8,7 @@ from sqlalchemy import BindParameter, Select
 from sqlalchemy.dialects.postgresql.asyncpg import dialect
 from sqlalchemy.orm.util import LoaderCriteriaOption
 from sqlalchemy.sql.cache_key import CacheKey
+from sqlalchemy.sql.functions import aggregate_strings
 from sqlalchemy.sql.visitors import cloned_traverse, iterate
 
 from app.database import tenancy
@@ -132,6 +133,10 @@ def _shape(statement: Select[Any], key: CacheKey) -> tuple[Key, frozenset[int]]:
         copy = _cloned(statement, reached.add)
         left = copy._generate_cache_key()  # noqa: SLF001  # as above
         kept = {bind.key for bind in left.bindparams if bind not in reached} if left else set()
+        if any(
+            isinstance(part, aggregate_strings) for part in iterate(statement)
+        ):  # whose separator is written as it is
+            kept.update(bind.key for bind in key.bindparams)
         places = frozenset(place for place, bind in enumerate(key.bindparams) if bind.key in kept)
         if len(_shapes) >= _MOST_KNOWN:
             _shapes.clear()
