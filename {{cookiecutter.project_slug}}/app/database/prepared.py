@@ -86,7 +86,8 @@ def parted(statement: Select[Any]) -> tuple[Key, Mapping[str, Any]]:
 @lru_cache(maxsize=_MOST_KNOWN)  # it is the same statement each time for most requests, and not only an equal one
 def has_fixed_values(statement: Select[Any]) -> bool:
     """Whether `parted` says the same of it each time: not where a value is asked of a function."""
-    return all(part.callable is None for part in _parameters_of(statement))
+    key = statement._generate_cache_key()  # noqa: SLF001  # as below
+    return all(bind.callable is None for bind in (key.bindparams if key else _parameters_of(statement)))
 
 
 @lru_cache(maxsize=_MOST_KNOWN)
@@ -133,9 +134,8 @@ def _shape(statement: Select[Any], key: CacheKey) -> tuple[Key, frozenset[int]]:
         copy = _cloned(statement, reached.add)
         left = copy._generate_cache_key()  # noqa: SLF001  # as above
         kept = {bind.key for bind in left.bindparams if bind not in reached} if left else set()
-        if any(
-            isinstance(part, aggregate_strings) for part in iterate(statement)
-        ):  # whose separator is written as it is
+        # Whose separator is written as it is.
+        if any(isinstance(part, aggregate_strings) for part in iterate(statement)):
             kept.update(bind.key for bind in key.bindparams)
         places = frozenset(place for place, bind in enumerate(key.bindparams) if bind.key in kept)
         if len(_shapes) >= _MOST_KNOWN:

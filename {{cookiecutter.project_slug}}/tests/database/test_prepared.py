@@ -254,6 +254,16 @@ class TestStatements:
             given = both.where(Article.id == bindparam("wanted")).params(wanted=wanted)
             assert await bodies(database, statements, given) == [article.title]
 
+    async def test_nor_is_what_a_function_says_where_no_copy_gets(
+        self, database: Database, two: Two, statements: Statements
+    ) -> None:
+        wanted = 0
+        his = User.id == bindparam(None, callable_=lambda: wanted, type_=BigInteger)
+        rows = select(Article).join(Article.author.and_(his))
+        for person, title in ((two.ada, "Ada's"), (two.bob, "Bob's"), (two.ada, "Ada's")):
+            wanted = person.user.id
+            assert await bodies(database, statements, rows) == [title]
+
     async def test_nor_is_a_separator(self, database: Database, two: Two, statements: Statements) -> None:
         for separator, of_all in ((" and ", "Ada's and Ada's"), (", ", "Ada's, Ada's"), (" and ", "Ada's and Ada's")):
             twice = select(func.aggregate_strings(literal("Ada's"), separator)).select_from(User).scalar_subquery()
