@@ -5,7 +5,6 @@ Many log in at once, and somebody asks another thing meanwhile, of the same work
 
 from __future__ import annotations
 
-import argparse
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING
 import processes
 import wrk
 from asking import ask, form, request
-from command import carry_out
+from command import carry_out_on_project
 from stage import LOGIN, staged
 
 if TYPE_CHECKING:
@@ -38,6 +37,7 @@ def waits(port: int, meanwhile: Future[wrk.Seen]) -> list[float]:
 
 def run(project: Path) -> None:
     """Measure, and print a table."""
+    wrk.demand()
     print(f"\n| {AT_ONCE} logins at once, one worker | | budget |\n|---|---|---|", flush=True)
     with (
         tempfile.TemporaryDirectory() as directory,
@@ -54,13 +54,5 @@ def run(project: Path) -> None:
         print(f"| memory that they took | {processes.memory(server.pid) - before:.0f} MiB | 200 MiB |", flush=True)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("project", type=Path)
-    project = parser.parse_args().project
-    wrk.demand()
-    run(project)
-
-
 if __name__ == "__main__":
-    carry_out(main)
+    carry_out_on_project(run, __doc__)

@@ -7,6 +7,7 @@ import io
 import os
 import signal
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -37,6 +38,13 @@ def carry_out(main: Callable[[], None]) -> None:
         # What is still to be written goes nowhere: Python would fail once more with it at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit("Stopped: nobody reads what this prints")
+
+
+def carry_out_on_project(run: Callable[[Path], None], description: str | None) -> None:
+    """The same for a command that is told a project and nothing else."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("project", type=Path)
+    carry_out(lambda: run(parser.parse_args().project))
 
 
 def stop(*_: object) -> None:

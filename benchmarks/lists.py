@@ -7,7 +7,6 @@ machine is noisy for both.
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 import tempfile
@@ -16,7 +15,7 @@ from statistics import median
 
 import wrk
 from asking import ask, request, with_json
-from command import carry_out
+from command import carry_out_on_project
 from stage import copy_code, interpreter, staged
 
 ROUNDS, SECONDS = 5, 2
@@ -86,6 +85,7 @@ def measure(port: int, token: str) -> None:
 
 def run(project: Path) -> None:
     """Measure, and print a table."""
+    wrk.demand()
     interpreter(project)
     print("\n| one worker, 16 connections, authenticated | median | budget |\n|---|---|---|", flush=True)
     with tempfile.TemporaryDirectory() as directory:
@@ -97,13 +97,5 @@ def run(project: Path) -> None:
             measure(server.port, server.token)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("project", type=Path)
-    project = parser.parse_args().project
-    wrk.demand()
-    run(project)
-
-
 if __name__ == "__main__":
-    carry_out(main)
+    carry_out_on_project(run, __doc__)
