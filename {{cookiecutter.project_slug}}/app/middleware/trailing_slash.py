@@ -1,4 +1,4 @@
-"""Two ways to write an address."""
+"""Addresses that end in a slash."""
 
 from collections.abc import Sequence
 
